@@ -12,7 +12,7 @@ const mostOpen = 12;
 const sagaLink = (id, ...content) => h("a", { href: `#/saga/${id}`, title: id }, content);
 
 /** The link from a saga to the one that started it. */
-export const parentLink = (parent) => [sagaLink(parent.id, h("code", shortID(parent.id))), `, step ${parent.step}`];
+export const parentLink = (parent) => [sagaLink(parent.id, h("code", shortID(parent.id))), `, ${parent.phase === "undo" ? "undo of step" : "step"} ${parent.step}`];
 
 /** The link from a step to its child. */
 export const childLink = (child) => h("div", badge(child.status ?? "unknown"), " ", sagaLink(child.id, child.workflow, " ", h("code", shortID(child.id))));

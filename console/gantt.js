@@ -7,7 +7,7 @@ const left = 150;
 const head = 26;
 
 const kinds = {
-  attempt: "attempt", wait: "waiting for a signal", delay: "delay", poll: "polling", backoff: "backoff", group: "group", items: "items",
+  attempt: "attempt", wait: "waiting", delay: "delay", poll: "polling", backoff: "backoff", group: "group", items: "items",
   turn: "waiting for its turn",
 };
 

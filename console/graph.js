@@ -144,10 +144,10 @@ function bend(id, at, vertical) {
 
 function box(step, { x, y }, { onpick, blocked }) {
   const hasState = step.status !== undefined;
-  const undo = step.undo ? `, undo ${step.undo.status}, attempt ${step.undo.attempt}` : "";
+  const undo = step.undo ? `, undo ${stateWord(step.undo.status)}${step.undo.attempt > 0 ? `, attempt ${step.undo.attempt}` : ""}` : "";
   const isGroup = step.kind === "group" || step.action?.kind === "group";
   const words = hasState ? `${isGroup ? "group · " : ""}${stateWord(step.status)}` : step.kind ?? "";
-  const attempts = step.undo ? `undo ×${step.undo.attempt}` : step.attempt > 1 ? `×${step.attempt}` : "";
+  const attempts = step.undo?.waitingFor ? "undo waits" : step.undo?.attempt > 0 ? `undo ×${step.undo.attempt}` : step.attempt > 1 ? `×${step.attempt}` : "";
   const pick = onpick && (() => onpick(step));
   const signed = Object.keys(signs).filter((one) => step.signs?.includes(one));
   // A step with forEach is a stack of boxes with three lines.
@@ -158,7 +158,7 @@ function box(step, { x, y }, { onpick, blocked }) {
     class: `tone-${hasState ? stateTone(step.status) : "quiet"}${blocked ? " blocked" : ""}${isGroup ? " is-group" : ""}${step.repeats ? " is-stack" : ""}`,
     transform: `translate(${x} ${y})`, tabindex: pick ? 0 : null, role: pick ? "button" : "img",
     "data-key": `node ${step.id}`,
-    "aria-label": `${step.id}: ${words}${undo}${repeats}${step.pivot ? ", pivot" : ""}${signed.map((one) => `, ${signs[one].says}`).join("")}`,
+    "aria-label": `${step.id}: ${words}${undo}${repeats}${step.pivot ? ", pivot" : ""}${signed.map((one) => `, ${one === "undo" && step.undoneBy ? `is undone by ${step.undoneBy}` : signs[one].says}`).join("")}`,
     onclick: pick, onkeydown: pick && ((event) => {
       if (event.key === "Enter" || event.key === " ") {
         event.preventDefault();

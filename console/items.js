@@ -7,6 +7,7 @@ import { badge, stateIcon, stateTone, stateWord } from "./icons.js";
 import { itemCounts, itemsWords } from "./item-words.js";
 import { shownText, write } from "./json.js";
 import { gently } from "./live.js";
+import { undoSignalButton, undoText } from "./undo.js";
 import { act, payload, problemBox, verbLabel } from "./verbs.js";
 
 // A plate has 96 wells.
@@ -22,8 +23,9 @@ const keyOf = (step, item) => item.id.slice(step.length + 1, -1);
  * at most once a second while the counts change.
  * @param saga returns the saga as it is now
  * @param done is called after a verb
+ * @param definition returns the workflow of the saga
  */
-export function itemList(saga, stepID, done) {
+export function itemList(saga, stepID, done, definition) {
   const summary = h("summary");
   const filters = h("div.chips", { role: "group", "aria-label": `Items of ${stepID} by status` });
   const list = h("ul.item-list", { "data-acts": "1" });
@@ -104,6 +106,7 @@ export function itemList(saga, stepID, done) {
       item.action.kind !== "delay" && item.action.kind !== "signal" && h("div.quiet", "attempts ", tries),
       error && h("div.reason", h("code", error.code), " ", error.message,
         item.error?.outcome === "unknown" && " It may have happened."),
+      undoText(item.undo), undoSignalButton(saga(), definition(), item, () => { done(); read(); }),
       item.output !== undefined && h("code.item-output", clip(shownText(write(item.output)))),
       item.verbs?.length > 0 && h("div.actions.left", item.verbs.map((verb) => h("button", { type: "button", "data-verb": verb,
         "data-key": `item ${item.id} ${verb}`, "aria-label": `${itemVerb(verb)} ${item.id}`,
@@ -117,8 +120,9 @@ export function itemList(saga, stepID, done) {
   };
 
   const details = (item) => dialog(`Item ${item.id}`, () => [
-    h("p", badge(item.status), item.undo && h("span.quiet", ` undo ${item.undo.status}`)),
-    ["http", "kafka"].includes(item.action.kind) && [h("h3", "Calls"), stepCalls(saga().id, item.id)],
+    h("p", badge(item.status), item.undo && h("span.quiet", ` undo ${stateWord(item.undo.status)}`)),
+    undoText(item.undo),
+    (["http", "kafka", "task", "workflow"].includes(item.action.kind) || item.undo?.attempt > 0) && [h("h3", "Calls"), stepCalls(saga().id, item.id)],
     h("h3", "Details"), payload(item),
   ], { wide: true });
 

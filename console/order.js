@@ -6,7 +6,7 @@ export function stepsOf(definition) {
   const flat = [];
   const visit = (list, group) => list.forEach((step, index) => {
     flat.push({
-      ...step, group, kind: kindOf(step), signs: signsOf(step), repeats: repeatsOf(step),
+      ...step, group, kind: kindOf(step), signs: signsOf(step), undoneBy: undoneBy(step), repeats: repeatsOf(step),
       dependsOn: step.dependsOn ?? (index ? [list[index - 1].id] : []),
     });
     visit(step.steps ?? [], step.id);
@@ -28,6 +28,10 @@ export function repeatsOf({ forEach }) {
 
 /** A child is undone without a word in the file, unless its step is a pivot. */
 const isUndone = (step) => (step.compensation ? step.compensation !== "none" : Boolean(step.workflow) && !step.pivot);
+
+/** What undoes a step when it is not a call: `signal taken-out`. */
+const undoneBy = ({ workflow, compensation: undo }) => (workflow ? undefined : undo?.signal ? `signal ${undo.signal.name}`
+  : undo?.workflow ? `workflow ${undo.workflow.name}` : undefined);
 
 const kindOf = (step) => (step.http ? `${step.http.service} · ${step.poll ? "poll" : "http"}` : step.kafka ? `${step.kafka.service} · kafka`
   : step.workflow ? `${step.workflow.name} · workflow`

@@ -14,6 +14,7 @@ import { labelChips } from "./labels.js";
 import { gently, later, listen } from "./live.js";
 import { stepsOf } from "./order.js";
 import { taskText } from "./tasks.js";
+import { startsSagas, undoSignalButton, undoText } from "./undo.js";
 import { nextSteps, payload, problemBox, verbButtons, verbLabel } from "./verbs.js";
 import { whyText } from "./why.js";
 
@@ -94,10 +95,11 @@ export function sagaPage(main, { id }) {
   const showStep = (stepID) => {
     const step = shown.steps.find((one) => one.id === stepID);
     const own = events.filter((one) => one.data.step === stepID && one.version <= (at ?? Infinity));
-    dialog(`Step ${stepID}`, () => [
-      h("p", badge(step.status), step.undo && h("span.quiet", ` undo ${step.undo.status}`)), step.description && h("p", step.description),
+    dialog(`Step ${stepID}`, (close) => [
+      h("p", badge(step.status), step.undo && h("span.quiet", ` undo ${stateWord(step.undo.status)}`)), step.description && h("p", step.description),
+      undoText(step.undo), at === null && undoSignalButton(saga, definition, step, soon, close),
       step.items ? h("p", itemsWords(step.items), ". The section “Items” of the page lists them.")
-        : ["http", "kafka", "task", "workflow"].includes(step.action.kind) && [h("h3", "Calls"), stepCalls(id, stepID)],
+        : (["http", "kafka", "task", "workflow"].includes(step.action.kind) || step.undo?.attempt > 0) && [h("h3", "Calls"), stepCalls(id, stepID)],
       h("h3", "Details"), payload(step), h("h3", `Events (${own.length})`), h("div.history", own.map(eventLine)),
     ], { wide: true });
   };
@@ -108,7 +110,7 @@ export function sagaPage(main, { id }) {
     h("td", badge(step.status), step.undo && h("div.quiet", `undo: ${stateWord(step.undo.status)}`)),
     h("td.num", step.items ? "–" : step.undo ? `${step.attempt ?? 0} + ${step.undo.attempt} undo` : number(step.attempt ?? 0)),
     h("td.num", step.startedAt && step.endedAt ? duration(Date.parse(step.endedAt) - Date.parse(step.startedAt)) : "–"),
-    h("td.reason", errorText(step.undo?.error ?? step.error), step.items && h("div.quiet", itemsWords(step.items)), step.progress && h("div.quiet", step.progress.message), pollText(step.poll), turnText(step.turn), taskText(step.task), step.child && childLink(step.child)))))));
+    h("td.reason", errorText(step.undo?.error ?? step.error), step.items && h("div.quiet", itemsWords(step.items)), step.progress && h("div.quiet", step.progress.message), pollText(step.poll), turnText(step.turn), taskText(step.task), step.child && childLink(step.child), undoText(step.undo)))))));
 
   const showActs = () => {
     const all = line.marks.filter((mark) => mark.by);
@@ -135,7 +137,7 @@ export function sagaPage(main, { id }) {
   const showItems = () => {
     for (const step of saga.steps.filter((one) => one.items)) {
       if (!itemLists.has(step.id)) {
-        const list = itemList(() => saga, step.id, soon);
+        const list = itemList(() => saga, step.id, soon, () => definition);
         itemLists.set(step.id, list);
         items.append(list.element);
       }
@@ -237,7 +239,7 @@ export function sagaPage(main, { id }) {
       showActs();
       showHistory();
       showValues();
-      if (saga.steps.some((step) => step.action.kind === "workflow")) showChildren(children, id);
+      if (startsSagas(definition)) showChildren(children, id);
     } catch (problem) {
       if (saga) put(sentence, problemBox(problem));
       else put(head, h("h1", "Saga ", h("code", shortID(id))), problemBox(problem));

@@ -21,10 +21,20 @@ export const verbButtons = (saga, done, without = new Set()) => saga.verbs.filte
   h("button", { type: "button", "data-key": `verb ${verb}`, "data-verb": verb, class: dangerous.includes(verb) ? "danger" : "",
     onclick: async () => { if (await act(saga, verb)) done(); } }, `${verbLabel(verb)} …`));
 
+/** The schema of a signal for which a step or an item, or its undo, waits. */
+export const signalSchema = (saga, definition, id, name) => {
+  const stepID = id.split("[")[0];
+  const step = stepsOf(definition).find((one) => one.id === stepID);
+  const undo = step?.compensation?.signal;
+  // A step that is being undone no longer waits for a signal of its own.
+  const isUndo = undo?.name === name && (step.signal?.name !== name || saga.steps.find((one) => one.id === stepID)?.undo);
+  return (isUndo ? undo : step?.signal)?.schema;
+};
+
 /** What the engine says would help, in its words: a button for each option, with its purpose. */
 export const nextSteps = (saga, definition, done) => saga.why.next.map((option, index) => {
   const { verb, step, signal: name, outcome, purpose } = option;
-  const act_ = () => (verb === "signal" ? sendSignal(saga, name, stepsOf(definition).find((one) => one.id === step)?.signal?.schema)
+  const act_ = () => (verb === "signal" ? sendSignal(saga, name, signalSchema(saga, definition, step, name))
     : act(saga, verb, { step, outcome }));
   const first = index === 0 && (verb === "signal" || saga.status === "stuck");
   return h("li", h("button", { type: "button", "data-key": verb === "signal" ? `signal ${name}` : `next ${verb} ${step ?? ""} ${outcome ?? ""}`,

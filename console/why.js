@@ -6,7 +6,9 @@ const ends = { retrying: "next attempt", waiting: "ends", delayed: "ends", polli
 
 /** The sentence of the engine, and its times as they are now. */
 export function whyText(saga) {
-  const { kind, sentence, since: from, until } = saga.why;
-  const times = saga.endedAt ? [] : [from && ["began ", since(from)], until && ends[kind] && [`${ends[kind]} `, since(until)]].filter(Boolean);
+  const { kind, sentence, since: from, until, step, phase } = saga.why;
+  const undoWaits = phase === "undo" && saga.steps?.find((one) => one.id === step)?.undo?.waitingFor;
+  const word = undoWaits ? "the wait ends" : ends[kind];
+  const times = saga.endedAt ? [] : [from && ["began ", since(from)], until && word && [`${word} `, since(until)]].filter(Boolean);
   return [sentence, times.length > 0 && h("span.quiet", { "aria-live": "off" }, " (", times.map((one, index) => [index ? "; " : "", one]), ")")];
 }

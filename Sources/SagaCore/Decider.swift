@@ -140,6 +140,7 @@ public struct Decider {
     guard state.end == nil, !state.isPaused else { return }
     state.loadItems(by: definition)
     endDueWaits()
+    endDueUndoWaits()
     endDueTurns()
     endDueTasks()
     endDueGroups()

@@ -80,7 +80,7 @@ public struct CallsResponse: WireValue {
 
   /// What was sent.
   public struct Sent: WireValue {
-    /// `http`, `kafka` or `task`.
+    /// `http`, `kafka`, `task` or `workflow`.
     public let kind: String
     /// Nil for a task.
     public let service: String?

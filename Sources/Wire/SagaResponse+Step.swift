@@ -433,6 +433,12 @@ extension SagaResponse {
       public let startedAt: Timestamp?
       public let endedAt: Timestamp?
       public let retryAt: Timestamp?
+      /// The time at which the wait ends, while the undo waits for a signal or for its child.
+      public let until: Timestamp?
+      /// Set while the undo waits for a signal or for its child.
+      public let waitingFor: Waiting?
+      /// The last child that the undo has started.
+      public let child: Child?
       public let progress: Progress?
       /// How the step was undone: `resolved` when a person did it.
       public let how: String?
@@ -440,7 +446,8 @@ extension SagaResponse {
 
       public init(
         status: String, attempt: Int, maxAttempts: Int? = nil, startedAt: Timestamp? = nil, endedAt: Timestamp? = nil,
-        retryAt: Timestamp? = nil, progress: Progress? = nil, how: String? = nil, error: Failure? = nil
+        retryAt: Timestamp? = nil, until: Timestamp? = nil, waitingFor: Waiting? = nil, child: Child? = nil,
+        progress: Progress? = nil, how: String? = nil, error: Failure? = nil
       ) {
         self.status = status
         self.attempt = attempt
@@ -448,6 +455,9 @@ extension SagaResponse {
         self.startedAt = startedAt
         self.endedAt = endedAt
         self.retryAt = retryAt
+        self.until = until
+        self.waitingFor = waitingFor
+        self.child = child
         self.progress = progress
         self.how = how
         self.error = error
@@ -460,6 +470,9 @@ extension SagaResponse {
         startedAt = try members.timeIfAny("startedAt")
         endedAt = try members.timeIfAny("endedAt")
         retryAt = try members.timeIfAny("retryAt")
+        until = try members.timeIfAny("until")
+        waitingFor = try members.oneIfAny("waitingFor")
+        child = try members.oneIfAny("child")
         progress = try members.oneIfAny("progress")
         how = try members.textIfAny("how")
         error = try members.oneIfAny("error")
@@ -469,7 +482,8 @@ extension SagaResponse {
         .members([
           "status": .string(status), "attempt": .int(attempt), "maxAttempts": .integer(maxAttempts),
           "startedAt": .time(startedAt), "endedAt": .time(endedAt), "retryAt": .time(retryAt),
-          "progress": progress?.json, "how": .text(how), "error": error?.json,
+          "until": .time(until), "waitingFor": waitingFor?.json, "child": child?.json, "progress": progress?.json,
+          "how": .text(how), "error": error?.json,
         ])
       }
     }

@@ -144,18 +144,22 @@ public struct SagaResponse: WireValue {
     public let id: String
     /// The step, or the item, of the parent.
     public let step: String
+    /// `undo` when the saga undoes the step; nil when it does the step.
+    public let phase: String?
 
-    public init(id: String, step: String) {
+    public init(id: String, step: String, phase: String? = nil) {
       self.id = id
       self.step = step
+      self.phase = phase
     }
 
     public init(_ members: Members) throws(UnexpectedMember) {
       id = try members.text("id")
       step = try members.text("step")
+      phase = try members.textIfAny("phase")
     }
 
-    public var json: JSON { .members(["id": .string(id), "step": .string(step)]) }
+    public var json: JSON { .members(["id": .string(id), "step": .string(step), "phase": .text(phase)]) }
   }
 
   /// Who paused the saga, when and why.
@@ -350,7 +354,8 @@ public struct SagaResponse: WireValue {
   public struct Failure: WireValue {
     public let code: String
     public let message: String
-    /// `failed` when the step certainly had no effect, `unknown` when it may have had one.
+    /// `failed` when the step certainly had no effect, `unknown` when it may have had one. Of an undo: `unknown` when what
+    /// the undo did may remain, otherwise nil.
     public let outcome: String?
 
     public init(code: String, message: String, outcome: String? = nil) {

@@ -11,6 +11,8 @@ public struct SignalResponse: WireValue {
   /// What became of a repeated signal when it came first.
   public let became: String?
   public let step: String?
+  /// `undo` when the undo of the step has taken the signal; otherwise nil.
+  public let phase: String?
   /// The steps that can still take the signal.
   public let candidates: [String]
   public let by: String
@@ -20,14 +22,14 @@ public struct SignalResponse: WireValue {
 
   public init(
     saga: String? = nil, signal: String, answer: String, became: String? = nil, step: String? = nil,
-    candidates: [String] = [], by: String,
-    at: Timestamp, version: Int
+    phase: String? = nil, candidates: [String] = [], by: String, at: Timestamp, version: Int
   ) {
     self.saga = saga
     self.signal = signal
     self.answer = answer
     self.became = became
     self.step = step
+    self.phase = phase
     self.candidates = candidates
     self.by = by
     self.at = at
@@ -40,6 +42,7 @@ public struct SignalResponse: WireValue {
     answer = try members.text("answer")
     became = try members.textIfAny("became")
     step = try members.textIfAny("step")
+    phase = try members.textIfAny("phase")
     candidates = try members.textsIfAny("candidates") ?? []
     by = try members.text("by")
     at = try members.time("at")
@@ -50,7 +53,7 @@ public struct SignalResponse: WireValue {
   public var json: JSON {
     .members([
       "saga": .text(saga), "signal": .string(signal), "answer": .string(answer), "became": .text(became),
-      "step": .text(step),
+      "step": .text(step), "phase": .text(phase),
       "candidates": .textsIfAny(candidates), "by": .string(by), "at": .time(at), "version": .int(version),
       "event": .int(version),
     ])

@@ -23,6 +23,11 @@ extension Explainer {
       options.append(self.signal(signal, to: step.id))
       skip(step)
     }
+    if !isStuck, definition != nil {
+      for step in state.steps {
+        if let signal = step.undoWait?.signal { options.append(self.signal(signal, to: step.id, isUndo: true)) }
+      }
+    }
     if takes(.runNow), !state.isPaused {
       let wait = state.isPolling ? "the next look or attempt" : "the next attempt"
       options.append(option(.runNow, "Do not wait for \(wait), or for the end of the delay."))
@@ -78,9 +83,11 @@ extension Explainer {
       command: line.joined(separator: " "))
   }
 
-  private func signal(_ name: String, to step: String) -> Explanation.Option {
+  private func signal(_ name: String, to step: String, isUndo: Bool = false) -> Explanation.Option {
     Explanation.Option(
-      verb: "signal", step: step, signal: name, outcome: nil, purpose: "Send the signal that step \(step) waits for.",
+      verb: "signal", step: step, signal: name, outcome: nil,
+      purpose: isUndo
+        ? "Send the signal that confirms the undo of step \(step)." : "Send the signal that step \(step) waits for.",
       command: "saga signal \(state.id) \(name) --body '{}'")
   }
 }

@@ -297,6 +297,9 @@ struct Explainer {
     if let turnBack = state.turnBack { details.append("compensation started because \(cause(turnBack.value))") }
     if let pause = state.pause { details.append("it is also paused " + Words.act(pause.value.by, pause.value.reason)) }
     if let rewind = state.rewind { details.append("it is being rewound to step \(rewind.step)") }
+    if state.step(blocker.step)?.undoUnknown == true, let child = state.step(blocker.step)?.undoChild {
+      details.append("what its child saga \(child.saga) did may remain. Check it first")
+    }
     let failure = blocker.failure
     return Reason(
       kind: .stuck, step: blocker.step, phase: blocker.phase, code: failure.code, outcome: outcome,
@@ -329,11 +332,14 @@ struct Explainer {
   /// Steps are being undone.
   private func backward(_ kind: Explanation.Kind, since: Timestamp, _ claim: String) -> Reason {
     let undoing = state.steps.filter { $0.status == .undoing }
-    let step = undoing.first { $0.inFlight == nil } ?? undoing.first
-    let failure = step.flatMap { $0.inFlight == nil ? $0.undoFailure : nil }
+    let forSignals = undoing.filter { $0.undoWait?.signal != nil }
+    let step =
+      forSignals.first { $0.id == preferred } ?? forSignals.first ?? undoing.first { $0.inFlight == nil }
+      ?? undoing.first
+    let failure = step.flatMap { $0.retryAt == nil ? nil : $0.undoFailure }
     return Reason(
       kind: kind, step: step?.id, phase: step.map { _ in .undo }, code: failure?.code, since: since,
-      until: step.flatMap { $0.inFlight?.attempt.deadline ?? $0.retryAt }, claim: claim,
+      until: step.flatMap { $0.inFlight?.attempt.deadline ?? $0.retryAt ?? $0.undoWait?.until }, claim: claim,
       details: waitToUndo + activities())
   }
 
@@ -460,7 +466,7 @@ struct Explainer {
   }
 
   private func reminders(of step: StepState) -> [String] {
-    guard let times = step.wait?.reminders, times > 0 else { return [] }
+    guard let times = (step.wait ?? step.undoWait)?.reminders, times > 0 else { return [] }
     return ["people have been reminded of it \(times == 1 ? "once" : "\(times) times")"]
   }
 
@@ -523,6 +529,15 @@ struct Explainer {
     case .undoing where step.inFlight != nil:
       "step \(step.id) is being undone\(number(step.undo.count))"
         + (step.child.map { ": its child saga \($0.saga) turns back" + condition(of: $0) } ?? "")
+    case .undoing where step.undoWait != nil:
+      step.undoWait?.signal.map { signal in
+        (["the undo of step \(step.id) waits for the signal “\(signal)”"] + reminders(of: step)).joined(separator: "; ")
+      }
+        ?? step.awaitedUndoChild.map {
+          "the undo of step \(step.id) waits for its child saga \($0.saga) (\($0.workflow))" + condition(of: $0)
+        }
+    case .undoing where step.undo.count == 0:
+      "the undo of step \(step.id) waits again, because an operator retries it"
     case .undoing:
       "attempt \(step.undo.count) to undo step \(step.id) failed\(Words.failure(step.undoFailure)); the next attempt follows"
     case .succeeded where isUndoQueued(step), .failed where isUndoQueued(step):

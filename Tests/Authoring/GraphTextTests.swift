@@ -50,6 +50,20 @@ struct GraphTextTests {
     #expect(text.hasSuffix("  classDef group stroke-dasharray:6 3\n  class s1 group\n"))
   }
 
+  @Test("a step that a signal or a workflow undoes names it")
+  func undos() throws {
+    let definition = try Drawn.definition(Drawn.undos)
+    let mermaid = MermaidGraph.text(of: definition)
+    #expect(mermaid.contains("  s0([\"scan<br/>signal scanned<br/>undo by signal taken-out\"])\n"))
+    #expect(mermaid.contains("  s1[\"load<br/>robot · http<br/>undo by workflow unload\"]\n"))
+    #expect(mermaid.contains("  s2[\"child<br/>other · workflow<br/>undo\"]\n"))
+    let svg = try SVGGraph.text(of: definition)
+    #expect(svg.contains("aria-label=\"scan: signal scanned, is undone by signal taken-out\""))
+    #expect(svg.contains("aria-label=\"load: robot · http, is undone by workflow unload\""))
+    #expect(svg.contains("aria-label=\"child: other · workflow, can be undone\""))
+    #expect(svg.components(separatedBy: "class=\"sign sign-undo\"").count == 4)
+  }
+
   private static let items = """
     { "name": "items", "version": 1, "timeout": "9d", "steps": [
       { "id": "demultiplex", "when": "$.input.go == true",

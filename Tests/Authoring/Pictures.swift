@@ -22,6 +22,16 @@ enum Drawn {
       JSON.object(["name": "drawn", "version": 1, "timeout": "30d", "steps": .array(steps)]).text())
   }
 
+  /// Steps that a signal, a workflow and the turn-back of a child undo.
+  static let undos = """
+    { "name": "undos", "version": 1, "timeout": "9d", "steps": [
+      { "id": "scan", "signal": { "name": "scanned" }, "timeout": "1h",
+        "compensation": { "signal": { "name": "taken-out" }, "remind": { "after": "1h" } } },
+      { "id": "load", "http": { "service": "robot", "method": "PUT", "path": "/loads/1" },
+        "compensation": { "workflow": { "name": "unload" } } },
+      { "id": "child", "workflow": { "name": "other" } } ] }
+    """
+
   /// One step of each kind, with every sign.
   static let kinds = """
     { "name": "kinds", "version": 2, "timeout": "9d", "steps": [

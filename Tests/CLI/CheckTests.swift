@@ -45,6 +45,21 @@ struct CheckTests {
     try Golden.expect(result.output, is: "check-graph")
   }
 
+  @Test("draws what undoes a step: a signal, or a saga of its own")
+  func undos() async {
+    let text = """
+      { "name": "take-in", "version": 1, "timeout": "1d", "steps": [
+        { "id": "scan", "signal": { "name": "scanned" }, "timeout": "1h",
+          "compensation": { "signal": { "name": "taken-out" } } },
+        { "id": "load", "http": { "service": "robot", "method": "PUT", "path": "/loads/1" },
+          "compensation": { "workflow": { "name": "unload" } } } ] }
+      """
+    let result = await TestTool(input: [text]).run("check", "--graph", "-")
+    #expect(result.status == .success, "\(result.output)")
+    #expect(result.output.contains("waits for signal scanned; undone by signal taken-out, for which it waits"))
+    #expect(result.output.contains("PUT robot; undone by child saga of unload"))
+  }
+
   @Test("draws steps over Kafka, and accepts any service name for them")
   func kafka() async throws {
     let text = """

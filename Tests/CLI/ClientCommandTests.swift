@@ -311,6 +311,10 @@ struct ClientCommandTests {
     arguments: [
       (["answer": "taken", "step": "first"], "taken: step first, which waited for go, took it"),
       (
+        ["answer": "taken", "step": "first", "phase": "undo"],
+        "taken: the undo of step first, which waited for go, took it"
+      ),
+      (
         ["answer": "kept", "candidates": ["a", "b"]],
         "kept: no step waits for go yet; the first of these steps that accepts it takes it: a, b"
       ),

@@ -30,6 +30,50 @@ struct ShowTests {
     #expect(lines.contains { $0.hasSuffix("  undo: 100%, taking it out (500ms ago)") }, "\(lines)")
   }
 
+  /// Returns the words of a drawing that has one step, which is being undone, with one blank between them.
+  private func words(ofUndo undo: JSON, status: String = "undoing") throws -> String {
+    let step = Sample.step(["id": "scanIn", "status": .string(status), "undo": undo])
+    let saga = try Sample.response(["status": "compensating", "steps": [step]])
+    let lines = SagaDrawing(saga: saga, now: Golden.now, style: .plain).lines()
+    #expect(lines.allSatisfy { $0.count <= 80 })
+    return lines.joined(separator: " ").split(separator: " ", omittingEmptySubsequences: true).joined(separator: " ")
+  }
+
+  @Test("an undo that waits says for which signal, until when, and when people are reminded")
+  func undoWaitsForSignal() throws {
+    let text = try words(ofUndo: [
+      "status": "waiting", "attempt": 0, "until": "2026-03-01T10:15:45.000Z",
+      "waitingFor": [
+        "kind": "signal", "signal": "taken-out", "reminders": 2, "remindAt": "2026-03-01T08:45:45.000Z",
+      ],
+    ])
+    #expect(
+      text.contains(
+        "for signal taken-out to confirm the undo, until 10:15:45, reminded 2 times, reminder in 30m 00s"), "\(text)")
+  }
+
+  @Test("an undo that another saga does names it, also when it was abandoned")
+  func undoByChild() throws {
+    let child: JSON = ["id": "C-1", "workflow": "unload-flow-cell", "version": 1, "status": "stuck"]
+    let waiting = try words(ofUndo: [
+      "status": "waiting", "attempt": 1, "waitingFor": ["kind": "child"], "child": child,
+    ])
+    #expect(waiting.contains("for the child that undoes it"), "\(waiting)")
+    #expect(waiting.contains("undo: unload-flow-cell C-1: stuck"), "\(waiting)")
+    let failed = try words(
+      ofUndo: [
+        "status": "failed", "attempt": 1, "child": child,
+        "error": ["code": "child.abandoned", "message": "It was abandoned", "outcome": "unknown"],
+      ], status: "undoFailed")
+    #expect(failed.contains("undo: It was abandoned [child.abandoned]; what it did may remain"), "\(failed)")
+  }
+
+  @Test("a step that a person has undone says so")
+  func undoneByHand() throws {
+    let text = try words(ofUndo: ["status": "undone", "attempt": 3, "how": "resolved"], status: "undone")
+    #expect(text.contains("scanIn undone by hand"), "\(text)")
+  }
+
   @Test("a title comes first, and the labels are among the facts")
   func title() throws {
     let saga = try Sample.response(["title": "TUBE-0001 of Ms Meier", "labels": ["patient": "P-17", "ward": "3 B"]])

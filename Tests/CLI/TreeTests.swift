@@ -53,6 +53,10 @@ struct TreeTests {
     let saga = try Sample.response(["steps": [step], "parent": ["id": "P-1", "step": "wells[A1]"]])
     let lines = SagaDrawing(saga: saga, now: Golden.now, style: .plain).lines()
     #expect(lines.contains("  child of     P-1, step wells[A1]"))
+    let undoing = try Sample.response(["parent": ["id": "P-1", "step": "load", "phase": "undo"]])
+    #expect(
+      SagaDrawing(saga: undoing, now: Golden.now, style: .plain).lines().contains(
+        "  child of     P-1, the undo of step load"))
     #expect(
       lines.contains { $0.contains("for its child") } && lines.contains { $0.hasSuffix("deliver-results C-1: stuck") })
   }

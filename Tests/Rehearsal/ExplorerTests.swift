@@ -67,7 +67,7 @@ struct ExplorerTests {
     "No failure of a laboratory's workflow breaks what must hold, leaves work behind, or ends nowhere",
     arguments: [
       "accession-and-storage", "sequencing-run", "incoming-qc", "library-prep", "pooling-and-lanes",
-      "demultiplex-and-deliver",
+      "demultiplex-and-deliver", "unload-flow-cell",
     ])
   func laboratory(name: String) throws {
     let definition = try shipped(name)

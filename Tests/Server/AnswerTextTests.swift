@@ -234,6 +234,27 @@ struct AnswerTextTests {
     }
   }
 
+  @Test("A saga whose undos wait: for the saga that undoes a step, and for the signal that confirms an undo")
+  func undos() async throws {
+    let engine = FakeEngine()
+    try engine.register(Samples.undos)
+    let id = try engine.start("take-in")
+    let child = ChildLink(
+      saga: UniqueID.version7(at: engine.clock.now(), random: (7, 11)), workflow: "unload", version: 2)
+    try await TestAPI.run(engine: engine) { api in
+      #expect(try await api.post("/v1/sagas/\(id)/signals/scanned", [:]).status == 200)
+      try engine.settle(id, "load", .succeeded(.null))
+      try operate(engine, id, .cancel)
+      try engine.tell(id, .child(ChildReport(step: "load", round: 1, phase: .undo, .started(child))))
+      try expect(try await api.get("/v1/sagas/\(id)"), is: "saga-undo-child")
+      let end = try #require(ChildEnd(of: child, .succeeded(.null)))
+      try engine.tell(id, .child(ChildReport(step: "load", round: 1, phase: .undo, .ended(end))))
+      engine.clock.advance(by: .seconds(1_800))
+      try engine.tell(id, .wake)
+      try expect(try await api.get("/v1/sagas/\(id)"), is: "saga-undo-signal")
+    }
+  }
+
   @Test("Workflows")
   func workflows() async throws {
     let engine = try engine()

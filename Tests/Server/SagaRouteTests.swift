@@ -297,6 +297,89 @@ struct SagaRouteTests {
     }
   }
 
+  /// Brings a saga of `Samples.undos` so far that its scan is to be undone by a signal.
+  private func awaitUndo(of id: UniqueID, _ engine: FakeEngine, _ api: TestAPI) async throws {
+    #expect(try await api.post("/v1/sagas/\(id)/signals/scanned", [:]).status == 200)
+    try engine.settle(id, "load", .succeeded(.null))
+    #expect(try await api.post("/v1/sagas/\(id)/cancel", ["reason": "a wrong tube"]).status == 200)
+    let child = ChildLink(
+      saga: UniqueID.version7(at: engine.clock.now(), random: (7, 11)), workflow: "unload", version: 1)
+    let end = try #require(ChildEnd(of: child, .succeeded(.null)))
+    for content in [ChildReport.Content.started(child), .ended(end)] {
+      try engine.tell(id, .child(ChildReport(step: "load", round: 1, phase: .undo, content)))
+    }
+  }
+
+  private func undo(of step: String, _ id: UniqueID, _ api: TestAPI) async throws -> JSON? {
+    try await api.get("/v1/sagas/\(id)").json["steps"]?.arrayValue?.first { $0["id"]?.stringValue == step }?["undo"]
+  }
+
+  @Test("A signal goes to the undo that waits for it, is refused, and is a repeat, as for a step")
+  func signalsToUndos() async throws {
+    let engine = try engine(Samples.undos)
+    let id = try engine.start("take-in")
+    try await TestAPI.run(engine: engine) { api in
+      let target = "/v1/sagas/\(id)/signals/taken-out"
+      try await awaitUndo(of: id, engine, api)
+      let waiting = try #require(try await undo(of: "scan", id, api))
+      #expect(waiting["status"] == "waiting" && waiting["waitingFor"]?["signal"] == "taken-out")
+      #expect(waiting["until"] != nil && waiting["attempt"] == 0 && waiting["maxAttempts"] == nil)
+      let other = try await api.post(target, ["barcode": "TUBE-9999"])
+      #expect(other.status == 422 && other.code == EngineErrorCode.signalRefused)
+      let wrong = try await api.post(target, [:])
+      #expect(wrong.status == 422 && wrong.code == EngineErrorCode.signalInvalid)
+      let late = try await api.post("/v1/sagas/\(id)/signals/go", [:])
+      #expect(late.status == 409 && late.code == EngineErrorCode.signalTooLate)
+      let taken = try await api.post(target, ["barcode": "TUBE-0001"], headers: ["Idempotency-Key": "out-1"])
+      #expect(taken.status == 200 && taken.json["answer"] == "taken" && taken.json["step"] == "scan")
+      #expect(taken.json["phase"] == "undo")
+      #expect(try await api.get("/v1/sagas/\(id)").json["status"] == "compensated")
+      #expect(try await undo(of: "scan", id, api)?["how"] == "answered")
+      let again = try await api.post(target, ["barcode": "TUBE-0001"], headers: ["Idempotency-Key": "out-1"])
+      #expect(again.status == 200 && again.json["answer"] == "repeated" && again.json["became"] == "taken")
+      let changed = try await api.post(target, ["barcode": "TUBE-0002"], headers: ["Idempotency-Key": "out-1"])
+      #expect(changed.status == 409 && changed.code == EngineErrorCode.commandReused)
+      let ended = try await api.post(target, ["barcode": "TUBE-0001"])
+      #expect(ended.status == 409 && ended.code == EngineErrorCode.sagaEnded)
+    }
+  }
+
+  @Test("A signal for an undo that comes before the saga compensates is kept, and confirms the undo once it is due")
+  func earlySignalToUndo() async throws {
+    let engine = try engine(Samples.undos)
+    let id = try engine.start("take-in")
+    try await TestAPI.run(engine: engine) { api in
+      let early = try await api.post(
+        "/v1/sagas/\(id)/signals/taken-out", ["barcode": "TUBE-0001"], headers: ["Idempotency-Key": "out-1"])
+      #expect(early.status == 202 && early.json["answer"] == "kept" && early.json["candidates"] == ["scan"])
+      try await awaitUndo(of: id, engine, api)
+      #expect(try await api.get("/v1/sagas/\(id)").json["status"] == "compensated")
+    }
+  }
+
+  @Test("An undo whose signal does not come fails, and an operator retries or resolves it")
+  func signalToUndoMissed() async throws {
+    let engine = try engine(Samples.undos)
+    let id = try engine.start("take-in")
+    try await TestAPI.run(engine: engine) { api in
+      try await awaitUndo(of: id, engine, api)
+      let reason: JSON = ["step": "scan", "reason": "they are on their way"]
+      let extended = try await api.post("/v1/sagas/\(id)/extend", ["step": "scan", "by": "1h", "reason": "lunch"])
+      #expect(extended.status == 200, "\(extended.json.text())")
+      engine.clock.advance(by: .seconds(2 * 3_600))
+      try engine.tell(id, .wake)
+      #expect(try await undo(of: "scan", id, api)?["status"] == "waiting")
+      engine.clock.advance(by: .seconds(3_600))
+      try engine.tell(id, .wake)
+      let failed = try #require(try await undo(of: "scan", id, api))
+      #expect(failed["status"] == "failed" && failed["error"]?["code"]?.stringValue == EngineErrorCode.signalTimeout)
+      #expect(failed["error"]?["outcome"] == nil && failed["waitingFor"] == nil)
+      #expect(try await api.get("/v1/sagas/\(id)").json["status"] == "stuck")
+      #expect(try await api.post("/v1/sagas/\(id)/retry", reason).status == 200)
+      #expect(try await undo(of: "scan", id, api)?["status"] == "waiting")
+    }
+  }
+
   @Test("A saga is shown and signalled by the key that has started it")
   func byKey() async throws {
     let engine = try engine(Samples.storage)

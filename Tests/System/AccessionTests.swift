@@ -97,6 +97,56 @@ struct AccessionTests {
     await site.close()
   }
 
+  @Test("A tube that the registry refuses keeps its position until a person has taken it out, over a kill")
+  func takenOut() async throws {
+    let site = try await Site(.sqlite)
+    let front = try TCPProxy(to: 9)
+    defer { front.close() }
+    let lab = try await site.startLab(
+      "--engine", Self.atBench(front), "--fault", "accession.request:fail=REGISTRY_CLOSED", "--fault",
+      "storage.remove:drop-answer,once")
+    var engine = try await Self.startEngine(site, lab, front)
+    var saga = try await LiveSaga.start(Self.workflow, key: "TS-3", Self.tube("TS-3"), site, engine)
+    try await saga.waits(at: "scanIn")
+    let position = try #require(try await saga.step("allocatePosition")?["output"]?["position"]?.stringValue)
+    #expect(try await scan("TS-3", position, site, engine).status == 200)
+    try await saga.waitsToUndo("scanIn")
+    await engine.killNow()
+    engine = try await Self.startEngine(site, lab, front)
+    saga = saga.on(engine)
+    try await saga.waitsToUndo("scanIn")
+    let undo = try await saga.step("scanIn")?["undo"]
+    #expect(undo?["waitingFor"]?["signal"] == "taken-out", "\(undo?.text() ?? "")")
+    #expect(try await saga.now["status"] == "compensating")
+
+    // The position is still the tube's. The signal for another tube is refused; the right one comes by the barcode.
+    try await eventually("the position is empty and still taken") {
+      let summary = try await site.call("GET", "\(lab.url)/lab/summary").body
+      return summary["positions"]?.arrayValue?.map { $0["status"] } == ["allocated"]
+    }
+    #expect(try await takeOut("TS-4", position, of: "TS-3", site, engine).status == 422)
+    let taken = try await takeOut("TS-3", position, of: "TS-3", site, engine)
+    #expect(taken.status == 200 && taken.body["step"] == "scanIn", "\(taken.body.text())")
+    try await saga.ends("compensated")
+    let again = try await takeOut("TS-3", position, of: "TS-3", site, engine)
+    #expect(again.status == 200 && again.body["answer"] == "repeated", "\(again.body.text())")
+    let summary = try await site.call("GET", "\(lab.url)/lab/summary").body
+    #expect(summary["samplesByStatus"] == ["voided": 1])
+    #expect(summary["positions"] == [])
+    #expect(await engine.stop() == 0)
+    #expect(await lab.stop() == 0)
+    await site.close()
+  }
+
+  private func takeOut(
+    _ barcode: String, _ position: String, of key: String, _ site: Site, _ engine: SagaProcess
+  ) async throws -> Site.Answer {
+    try await site.call(
+      "POST", "\(engine.url)/v1/workflows/\(Self.workflow)/keys/\(key)/signals/taken-out",
+      body: ["barcode": .string(barcode), "position": .string(position)],
+      headers: ["Idempotency-Key": "out-\(barcode)", "Saga-User": "ines"])
+  }
+
   private func scan(
     _ barcode: String, _ position: String, _ site: Site, _ engine: SagaProcess
   ) async throws -> Site.Answer {

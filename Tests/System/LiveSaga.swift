@@ -31,6 +31,13 @@ struct LiveSaga: Sendable {
     try await eventually("\(step) waits") { try await self.step(step)?["status"] == "waiting" }
   }
 
+  /// Waits until the undo of a step waits: for a signal, or for the end of its child.
+  func waitsToUndo(_ step: String) async throws {
+    try await eventually("the undo of \(step) waits") {
+      try await self.step(step)?["undo"]?["status"] == "waiting"
+    }
+  }
+
   func ends(_ status: String) async throws {
     try await eventually("the saga is \(status)") { try await now["status"]?.stringValue == status }
   }

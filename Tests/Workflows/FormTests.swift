@@ -185,7 +185,7 @@ struct FormTests {
     Case(
       "a compensation with a delay",
       #"[{ "id": "a", "http": { "service": "s", "method": "GET", "path": "/x" }, "compensation": { "delay": { "for": "1s" } } }]"#,
-      [Found("workflow.notYetSupported", "/steps/0/compensation/delay", 2, 101)]),
+      [Found("workflow.unknownKey", "/steps/0/compensation/delay", 2, 101)]),
     Case(
       "a missing method",
       #"[{ "id": "a", "http": { "service": "s", "path": "/x" } }]"#,

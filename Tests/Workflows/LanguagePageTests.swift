@@ -34,7 +34,7 @@ struct LanguagePageTests {
   @Test("The page of patterns has workflows")
   func patternsExist() { #expect(Self.patterns.count >= 9) }
 
-  @Test("The page has examples of a call, a command, a task, a poll, a wait, a failure and a group")
+  @Test("The page has examples of a call, a command, a task, a poll, a wait, a failure and a group, and of each undo")
   func kinds() {
     let actions = Self.examples.flatMap { text in
       let isWorkflow = text.contains("\"version\"")
@@ -42,6 +42,12 @@ struct LanguagePageTests {
       return result.definition?.steps.map(\.action.kind) ?? []
     }
     #expect(Set(actions) == ["http", "kafka", "task", "workflow", "signal", "fail", "group"])
+    let undos = Self.examples.flatMap { text in
+      let isWorkflow = text.contains("\"version\"")
+      let result = check(isWorkflow ? text : Sample.workflow("[\(text)]", more: "\"timeout\": \"3d\","))
+      return result.definition?.steps.compactMap { $0.undo?.action.kind } ?? []
+    }
+    #expect(Set(undos) == ["http", "kafka", "task", "signal", "workflow"])
     let polls = Self.examples.flatMap { text in
       check(Sample.workflow("[\(text)]", more: "\"timeout\": \"3d\",")).definition?.steps.compactMap(\.poll) ?? []
     }

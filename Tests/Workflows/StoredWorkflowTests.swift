@@ -113,7 +113,7 @@ struct StoredWorkflowTests {
     #expect(step.timeout == .seconds(7_200))
     #expect(
       step.compensation
-        == .undo(Undo(action: .task(TaskAction(queue: "cleaner")), timeout: Undo.defaultTaskTimeout)))
+        == .undo(Undo(action: .task(TaskAction(queue: "cleaner")), timeout: Undo.defaultWaitTimeout)))
   }
 
   @Test("a definition with children decodes to the same steps in every later version")

@@ -112,6 +112,12 @@ struct StepDifference {
     members["expected"] = duration(undo.expected)
     members["retry"] = json(undo.retry)
     members["appliesTo"] = .string(undo.appliesTo.map(\.rawValue).sorted().joined(separator: ", "))
+    members["remind"] = undo.remind.map { remind in
+      var members: JSONObject = [:]
+      members["after"] = duration(remind.after)
+      members["every"] = duration(remind.every)
+      return .object(members)
+    }
     members["onFailure"] = .string(undo.onFailure.rawValue)
     return .object(members)
   }

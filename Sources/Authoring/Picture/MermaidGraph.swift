@@ -25,10 +25,15 @@ public enum MermaidGraph {
 
   private static func label(of step: Step) -> String {
     let label = StepLabel(step)
-    let signs = (label.isPivot ? ["pivot"] : []) + label.signs.map(\.rawValue)
+    let signs = (label.isPivot ? ["pivot"] : []) + label.signs.map { word(of: $0, label) }
     return [label.id, label.kind, label.repeatsInWords ?? "", signs.joined(separator: " · ")].filter { !$0.isEmpty }
       .map(escaped)
       .joined(separator: "<br/>")
+  }
+
+  private static func word(of sign: StepLabel.Sign, _ label: StepLabel) -> String {
+    guard sign == .undo, let undoneBy = label.undoneBy else { return sign.rawValue }
+    return "undo by \(undoneBy)"
   }
 
   /// A call, a child or a group is a rectangle, a task is a parallelogram, a wait for a signal has round ends, a delay

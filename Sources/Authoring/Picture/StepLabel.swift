@@ -30,6 +30,8 @@ struct StepLabel {
   let repeatsInWords: String?
   let isPivot: Bool
   let signs: [Sign]
+  /// What undoes the step when it is not a call: `signal taken-out`. Nil for a call, a task and a child that turns back.
+  let undoneBy: String?
   let description: String?
 
   init(_ step: Step) {
@@ -56,13 +58,21 @@ struct StepLabel {
       case .turn: step.concurrency != nil
       }
     }
+    undoneBy = (step.undoSignal.map { "signal \($0.name)" }) ?? step.undoWorkflow.map { "workflow \($0.name)" }
     description = step.description
   }
 
   /// The label for a reader who does not see the picture.
   var spoken: String {
-    let parts = ["\(id): \(kind)", repeatsInWords, isPivot ? "pivot" : nil].compactMap { $0 } + signs.map(\.words)
+    let parts = ["\(id): \(kind)", repeatsInWords, isPivot ? "pivot" : nil].compactMap { $0 } + signs.map(words)
     return parts.joined(separator: ", ")
+  }
+
+  private func words(of sign: Sign) -> String {
+    switch sign {
+    case .undo: undoneBy.map { "is undone by \($0)" } ?? sign.words
+    case .when, .turn: sign.words
+    }
   }
 }
 

@@ -56,6 +56,8 @@ static const tracseq_asset assets[] = {
 #include "entry.h"
 #define ASSET "../../../console/tasks.js"
 #include "entry.h"
+#define ASSET "../../../console/undo.js"
+#include "entry.h"
 #define ASSET "../../../console/verbs.js"
 #include "entry.h"
 #define ASSET "../../../console/why.js"

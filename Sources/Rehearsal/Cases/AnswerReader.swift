@@ -71,7 +71,7 @@ struct AnswerReader {
     /// How long an attempt waits for its answer.
     var timeout: Duration {
       switch (phase, step.compensation) {
-      case (.undo, .undo(let undo)): undo.timeout
+      case (.undo, .undo(let undo)): undo.timeout ?? CallRendering.defaultTimeout
       case (.forward, _), (.undo, _):
         step.poll?.lookTimeout ?? step.timeout ?? (action.isTask ? wait : CallRendering.defaultTimeout)
       }

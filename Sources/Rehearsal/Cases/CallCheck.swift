@@ -120,8 +120,8 @@ struct CallCheck {
       compare("method", expected.method, nil)
       compare("path", expected.path?.source, nil)
       for field in expected.headers { compare("header \(field.name)", field.value, nil, .none) }
-      // The undo of a child sends no input.
-      compareBody(expected, sent.call.phase == .forward ? workflow.input : nil, &found)
+      // A child that turns back gets no input.
+      compareBody(expected, workflow.turnsBack ? nil : workflow.input, &found)
     }
     return found
   }

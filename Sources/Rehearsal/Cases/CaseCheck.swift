@@ -44,8 +44,12 @@ struct CaseCheck {
   /// The status, and what the saga waits for.
   private var statusSeen: String {
     let waiting = run.state.steps.compactMap { step in step.wait?.signal.map { "\(step.id) waits for \($0)" } }
+    let undoing = run.state.steps.compactMap { step in
+      step.undoWait?.signal.map { "the undo of \(step.id) waits for \($0)" }
+    }
     switch run.status {
     case .running where !waiting.isEmpty: return "running: " + waiting.prefix(3).joined(separator: ", ")
+    case .compensating where !undoing.isEmpty: return "compensating: " + undoing.prefix(3).joined(separator: ", ")
     case .stuck:
       return "stuck: " + run.state.blockers.prefix(3).map { "\($0.step) [\($0.failure.code)]" }.joined(separator: ", ")
     case .running, .compensating, .completed, .compensated, .abandoned:

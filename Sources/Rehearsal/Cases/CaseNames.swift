@@ -45,9 +45,16 @@ struct CaseNames {
         at: pointer, spot)
       return nil
     case .undo:
-      if case .undo(let undo) = step.compensation { return undo.action }
+      guard let undo = step.undo else {
+        report.error(
+          RehearsalErrorCode.testsUnknownName, "the step \"\(id)\" has no compensation", at: pointer, spot)
+        return nil
+      }
+      guard undo.action.isSignal else { return undo.action }
       report.error(
-        RehearsalErrorCode.testsUnknownName, "the step \"\(id)\" has no compensation", at: pointer, spot)
+        RehearsalErrorCode.testsUnknownName,
+        "the undo of the step \"\(id)\" calls no service, so it gets no answer: it waits for a signal: write it into "
+          + "\"signals\"", at: pointer, spot)
       return nil
     }
   }
@@ -55,8 +62,10 @@ struct CaseNames {
   /// Reports a signal for which the workflow doesn't wait.
   func requireSignal(_ name: String, at pointer: JSONPointer) {
     guard let definition else { return }
-    let names = definition.steps.compactMap { step in
-      if case .signal(let signal) = step.action { signal.name } else { nil }
+    let names = definition.steps.flatMap { step in
+      var names = [step.undoSignal?.name].compactMap(\.self)
+      if case .signal(let signal) = step.action { names.append(signal.name) }
+      return names
     }
     guard !names.contains(name) else { return }
     report.error(

@@ -25,6 +25,8 @@ package struct Coverage: Sendable {
     /// The members of a group are not done in time.
     case groupTimesOut
     case undone
+    /// The undo refuses the body of a signal.
+    case undoSignalRefused
     /// The undo fails, and no attempt follows.
     case undoFails
 
@@ -33,7 +35,7 @@ package struct Coverage: Sendable {
       case .runs: .steps
       case .conditionHolds, .conditionDoesNotHold: .conditions
       case .fails, .outcomeUnknown, .signalRefused, .timesOut, .pollTimesOut, .groupTimesOut: .failures
-      case .undone, .undoFails: .undos
+      case .undone, .undoSignalRefused, .undoFails: .undos
       }
     }
   }
@@ -55,6 +57,7 @@ package struct Coverage: Sendable {
       case .pollTimesOut: "no answer ends the poll of \(step)"
       case .groupTimesOut: "the group \(step) is not done in time"
       case .undone: "\(step) is undone"
+      case .undoSignalRefused: "the undo of \(step) refuses a signal"
       case .undoFails: "the undo of \(step) fails for good"
       }
     }
@@ -65,6 +68,8 @@ package struct Coverage: Sendable {
   private var reached: Set<Point> = []
   /// The steps that fail on purpose. They have no attempt and no wait.
   private let failing: Set<String>
+  /// The undos that wait for a signal, in the run that is noted.
+  private var waitingUndos: Set<String> = []
   /// The group of each member of a group.
   private let groups: [String: String]
 
@@ -90,7 +95,8 @@ package struct Coverage: Sendable {
     case .group: if step.timeout != nil { paths.append(.groupTimesOut) }
     case .delay, .fail: break
     }
-    if case .undo = step.compensation { paths += [.undone, .undoFails] }
+    if step.undo != nil { paths += [.undone, .undoFails] }
+    if let signal = step.undoSignal, signal.accept != nil || signal.schema != nil { paths.append(.undoSignalRefused) }
     return paths
   }
 
@@ -106,9 +112,11 @@ package struct Coverage: Sendable {
   /// Adds the paths that a run reaches.
   package mutating func note(_ run: VirtualRun) {
     var skipped: Set<String> = []
+    waitingUndos = []
     for event in run.events {
       switch event.what {
       case let event as AttemptStarted where event.phase == .forward: begin(event.step)
+      case let event as WaitStarted where event.phase == .undo: waitingUndos.insert(event.step)
       case let event as WaitStarted: begin(event.step)
       case let event as PollStarted: begin(event.step)
       case let event as GroupOpened: begin(event.step)
@@ -120,13 +128,22 @@ package struct Coverage: Sendable {
       case let event as AttemptFailed where event.phase == .forward && event.isUnknown:
         reach(event.step, .outcomeUnknown)
       case let event as StepFailed: fail(event)
-      case let event as SignalRefused: event.refusal.step.map { reach($0, .signalRefused) }
-      case let event as KeptSignalRefused: reach(event.step, .signalRefused)
-      case let event as UndoSucceeded: reach(event.step, .undone)
-      case let event as UndoFailed: reach(event.step, .undoFails)
+      case let event as SignalRefused: if let step = event.refusal.step { refuse(step) }
+      case let event as KeptSignalRefused: refuse(event.step)
+      case let event as UndoSucceeded:
+        waitingUndos.remove(event.step)
+        reach(event.step, .undone)
+      case let event as UndoFailed:
+        waitingUndos.remove(event.step)
+        reach(event.step, .undoFails)
       default: break
       }
     }
+  }
+
+  /// - Parameter step: a step that refuses a signal, or whose undo does.
+  private mutating func refuse(_ step: String) {
+    reach(step, waitingUndos.contains(step) ? .undoSignalRefused : .signalRefused)
   }
 
   private mutating func begin(_ step: String) {

@@ -83,7 +83,7 @@ package struct RunStory: Sendable {
     case .kafka(let kafka): text += "\(kafka.service).\(kafka.command) over Kafka"
     case .task(let task): text += "task for a worker of \(task.queue)"
     case .workflow(let workflow):
-      text += event.phase == .undo ? "turn the child saga of \(workflow.name) back" : "start \(workflow.name)"
+      text += workflow.turnsBack ? "turn the child saga of \(workflow.name) back" : "start \(workflow.name)"
     case nil: text += "an attempt that is never sent"
     }
     if event.attempt > 1 { text += ", attempt \(event.attempt)" }
@@ -117,8 +117,9 @@ package struct RunStory: Sendable {
       let until = event.until.map { " for at most \(offset($0))" } ?? ""
       add(
         at, .waits, event.step,
-        event.signal.map { "waits for the signal \($0)\(until)" }
-          ?? event.until.map { "waits for \(offset($0))" } ?? "waits")
+        (event.phase == .undo ? "undo: " : "")
+          + (event.signal.map { "waits for the signal \($0)\(until)" }
+            ?? event.until.map { "waits for \(offset($0))" } ?? "waits"))
     case let event as PollStarted:
       let until = event.until.map { ", for at most \(offset($0))" } ?? ""
       add(at, .waits, event.step, "asks every \(DurationWords.text(event.every))\(until)")
@@ -136,7 +137,11 @@ package struct RunStory: Sendable {
       let items = event.count == 1 ? "item" : "items"
       add(at, .begins, event.step, "begins with its \(event.count) \(items)")
     case let event as ItemsUndone: add(at, .succeeds, event.step, "all items are undone")
-    case let event as ChildStarted: add(at, .begins, event.step, "waits for its child saga of \(event.child.workflow)")
+    case let event as ChildStarted:
+      let until = event.until.map { " for at most \(offset($0))" } ?? ""
+      add(
+        at, .begins, event.step,
+        "\(event.phase == .undo ? "undo: " : "")waits for its child saga of \(event.child.workflow)\(until)")
     case let event as WaitReminded: add(at, .engine, event.step, "reminder \(event.number)")
     case let event as GroupOpened:
       add(at, .begins, event.step, "the group begins" + (event.until.map { ", for at most \(offset($0))" } ?? ""))
@@ -181,7 +186,8 @@ package struct RunStory: Sendable {
       add(at, .succeeds, event.step, event.how == .alreadyGone ? "undone: nothing was there any more" : "undone")
     case let event as UndoFailed:
       let stuck = event.blocks ? "; the saga is stuck here" : "; the undo is optional"
-      add(at, .fails, event.step, "the undo failed for good: \(failure(event.failure))\(stuck)")
+      let unknown = event.isUnknown ? "; what it did may remain" : ""
+      add(at, .fails, event.step, "the undo failed for good: \(failure(event.failure))\(unknown)\(stuck)")
     case is RewindFinished: add(at, .engine, nil, "the rewind is done")
     case is StepOverdue: add(at, .engine, event.step, "is overdue")
     case is SagaOverdue: add(at, .engine, nil, "the saga is overdue")
@@ -243,7 +249,7 @@ extension StepCall {
       members["workflow"] = .string(workflow.name)
       members["version"] = workflow.version.map(JSON.int)
       members["startKey"] = workflow.key.map(JSON.string)
-      members["input"] = phase == .forward ? workflow.input : nil
+      members["input"] = workflow.turnsBack ? nil : workflow.input
     }
     return .object(members)
   }

@@ -45,11 +45,15 @@ package struct Simulation: Sendable {
     var madeUp: Set<String> = []
     var madeCalls: Set<Int> = []
     let people = { (wait: VirtualWait) -> [VirtualAct] in
-      guard !timingOut.contains(wait.step), !timingOut.contains(ItemID.step(of: wait.step)) else { return [] }
+      if wait.phase == .forward, timingOut.contains(wait.step) || timingOut.contains(ItemID.step(of: wait.step)) {
+        return []
+      }
       if test != nil { return signals.acts(at: wait) }
-      if given.outputs[ItemID.step(of: wait.step)] == nil { madeUp.insert(ItemID.step(of: wait.step)) }
+      let (step, isUndo) = (ItemID.step(of: wait.step), wait.phase == .undo)
+      if isUndo || given.outputs[step] == nil { madeUp.insert(step) }
       let signal = SignalGiven(
-        name: wait.signal, id: "\(wait.step)-\(wait.round)", body: made.outputs[ItemID.step(of: wait.step)] ?? .null,
+        name: wait.signal, id: wait.signalID,
+        body: (isUndo ? made.confirmations(of: step).first : made.outputs[step]) ?? .null,
         by: "simulate")
       return [VirtualAct(after: Self.signalTime, .signal(signal))]
     }

@@ -11,6 +11,15 @@ public struct Answers: Sendable, Hashable {
   public internal(set) var outputs: [String: JSON]
   /// The status and the headers that each call over HTTP answers, as far as expressions read them.
   var heads: [String: JSON] = [:]
+  /// The body of each signal that confirms an undo, by the step's id.
+  var undoSignals: [String: JSON] = [:]
+  /// The values of these bodies that conditions compare with values at other places.
+  fileprivate var comparisons: [Comparison] = []
+
+  fileprivate struct Comparison: Sendable, Hashable {
+    let place: ReadPlace
+    let other: ReadPlace
+  }
 
   public init(input: JSON, outputs: [String: JSON]) {
     self.input = input
@@ -31,10 +40,25 @@ public struct Answers: Sendable, Hashable {
 
   /// Returns the steps whose answers or signals are others.
   func steps(differingFrom other: Answers) -> Set<String> {
-    func differing(_ one: [String: JSON], _ other: [String: JSON]) -> [String] {
-      one.keys.filter { one[$0] != other[$0] } + other.keys.filter { one[$0] == nil }
+    Self.differing(outputs, other.outputs).union(Self.differing(heads, other.heads))
+  }
+
+  /// Returns the steps whose undos other signals confirm.
+  func undos(differingFrom other: Answers) -> Set<String> { Self.differing(undoSignals, other.undoSignals) }
+
+  private static func differing(_ one: [String: JSON], _ other: [String: JSON]) -> Set<String> {
+    Set(one.keys.filter { one[$0] != other[$0] } + other.keys.filter { one[$0] == nil })
+  }
+
+  /// Returns the bodies that may confirm the undo of a step, the most likely one first: with the values that its condition
+  /// compares it with, and as it was made.
+  func confirmations(of step: String) -> [JSON] {
+    let made = undoSignals[step] ?? .object([:])
+    var equal = self
+    for one in comparisons where one.place.root == .undoSignal(step) {
+      if let value = value(at: one.other) { equal.set(value, at: one.place) }
     }
-    return Set(differing(outputs, other.outputs) + differing(heads, other.heads))
+    return [equal.undoSignals[step], equal == self ? nil : made].compactMap(\.self)
   }
 
   /// Replaces the value at a place, in every element of a list; nil removes a member.
@@ -44,6 +68,7 @@ public struct Answers: Sendable, Hashable {
     case .input: input = changed
     case .output(let step): outputs[step] = changed
     case .answer(let step): heads[step] = changed
+    case .undoSignal(let step): undoSignals[step] = changed
     }
   }
 
@@ -52,6 +77,7 @@ public struct Answers: Sendable, Hashable {
     case .input: input
     case .output(let step): outputs[step]
     case .answer(let step): heads[step]
+    case .undoSignal(let step): undoSignals[step]
     }
   }
 
@@ -94,7 +120,16 @@ public struct GivenAnswers: Sendable {
     for step in definition.steps where made.outputs[step.id] == nil {
       made.outputs[step.id] = Self.output(of: step, reads)
     }
-    for step in definition.steps { made.heads[step.id] = reads.sample(of: .answer(step.id)) }
+    for step in definition.steps {
+      made.heads[step.id] = reads.sample(of: .answer(step.id))
+      made.undoSignals[step.id] = step.undoSignal.map { Self.body(of: $0, reads.sample(of: .undoSignal(step.id))) }
+    }
+    for choice in reads.choices {
+      guard case .undoSignal = choice.place.root else { continue }
+      for case .copy(let other) in choice.values {
+        made.comparisons.append(Answers.Comparison(place: choice.place, other: other))
+      }
+    }
     return made
   }
 
@@ -124,12 +159,16 @@ public struct GivenAnswers: Sendable {
     let read = reads.sample(of: .output(step.id))
     switch step.action {
     case .http, .kafka, .task, .workflow: return read ?? .object([:])
-    case .signal(let signal):
-      let example = signal.schema.flatMap { SchemaExample.value(of: $0.source, named: signal.name) }
-      let body = example.map { completed($0, by: read) } ?? read ?? .object([:])
-      return [body, example ?? body].first { signal.schema?.takes($0) ?? true } ?? body
+    case .signal(let signal): return body(of: signal, read)
     case .delay, .fail, .group: return nil
     }
+  }
+
+  /// Returns a body for a signal, from its schema and from what expressions read of it.
+  private static func body(of signal: SignalAction, _ read: JSON?) -> JSON {
+    let example = signal.schema.flatMap { SchemaExample.value(of: $0.source, named: signal.name) }
+    let body = example.map { completed($0, by: read) } ?? read ?? .object([:])
+    return [body, example ?? body].first { signal.schema?.takes($0) ?? true } ?? body
   }
 
   /// Adds the members that only the other value has.

@@ -84,8 +84,9 @@ public struct Explorer: Sendable {
         for kind in kinds {
           // Of a step with `forEach`, the undo of one item goes wrong.
           let target = trigger.undoneOneByOne.first { ItemID.step(of: $0) == step.id }
-          let causes = trigger.faults + trigger.causes
-          try play([Fault(target ?? step.id, kind)], causes: causes, on: trigger.route, after: base)
+          let (fault, causes) = (Fault(target ?? step.id, kind), trigger.faults + trigger.causes)
+          if fault.needsBody, try !findBody(for: fault, causes: causes, on: trigger.route) { continue }
+          try play([fault], causes: causes, on: trigger.route, after: base)
         }
       }
       sortRuns()
@@ -114,8 +115,10 @@ public struct Explorer: Sendable {
       return unreached
     }
 
-    private mutating func findBody(for fault: Fault, on route: Int) throws(RehearsalError) -> Bool {
-      guard let body = try finder.body(for: fault, on: exploration.routes[route]) else {
+    private mutating func findBody(
+      for fault: Fault, causes: [Fault] = [], on route: Int
+    ) throws(RehearsalError) -> Bool {
+      guard let body = try finder.body(for: fault, causes: causes, on: exploration.routes[route]) else {
         exploration.gaps.append(.bodyNotFound(fault))
         return false
       }

@@ -32,6 +32,11 @@ public struct Fault: Sendable, Hashable {
     case undoFailsForGood
     case undoTimesOut(happened: Bool)
     case undoCrashes(beforeRecord: Bool)
+    /// The signal that confirms the undo never comes.
+    case undoSignalNever
+    case undoSignalRefused
+    /// An operator abandons the child that the undo has started.
+    case undoAbandoned
   }
 
   public let step: String
@@ -48,7 +53,9 @@ public struct Fault: Sendable, Hashable {
     case .fails, .timesOut, .answersLate, .arrivesLate, .neverTaken, .crashes, .signalNever, .signalRefused, .pollNever,
       .pollFails, .turnNever, .groupTimesOut, .itemsFail:
       .forward
-    case .undoFails, .undoFailsForGood, .undoTimesOut, .undoCrashes: .undo
+    case .undoFails, .undoFailsForGood, .undoTimesOut, .undoCrashes, .undoSignalNever, .undoSignalRefused,
+      .undoAbandoned:
+      .undo
     }
   }
 
@@ -76,6 +83,9 @@ public struct Fault: Sendable, Hashable {
     case .undoTimesOut(happened: false): "its undo times out without having happened"
     case .undoCrashes(beforeRecord: true): "the engine crashes before it records the undo"
     case .undoCrashes(beforeRecord: false): "the engine crashes after it recorded the undo"
+    case .undoSignalNever: "the signal that confirms its undo never comes"
+    case .undoSignalRefused: "its undo gets only a refused signal"
+    case .undoAbandoned: "the child that undoes it is abandoned"
     }
   }
 
@@ -103,6 +113,9 @@ public struct Fault: Sendable, Hashable {
     case .undoTimesOut(happened: false): "undoTimesOutNotHappened"
     case .undoCrashes(beforeRecord: true): "undoCrashBeforeRecord"
     case .undoCrashes(beforeRecord: false): "undoCrashAfterRecord"
+    case .undoSignalNever: "undoSignalNever"
+    case .undoSignalRefused: "undoSignalRefused"
+    case .undoAbandoned: "undoChildAbandoned"
     }
   }
 
@@ -116,7 +129,8 @@ public struct Fault: Sendable, Hashable {
     case .undoCrashes(beforeRecord: false): VirtualCrash(.afterRecord(step: step, phase: .undo, attempt: 1))
     case .fails, .timesOut, .answersLate, .arrivesLate, .neverTaken, .signalNever, .signalRefused, .pollNever,
       .pollFails,
-      .turnNever, .itemsFail, .undoFails, .undoFailsForGood, .undoTimesOut:
+      .turnNever, .itemsFail, .undoFails, .undoFailsForGood, .undoTimesOut, .undoSignalNever, .undoSignalRefused,
+      .undoAbandoned:
       nil
     }
   }
@@ -124,10 +138,9 @@ public struct Fault: Sendable, Hashable {
   /// Whether the fault happens only with a body that must be found: a signal, or an answer to a poll.
   var needsBody: Bool {
     switch kind {
-    case .signalRefused, .pollNever, .pollFails: true
+    case .signalRefused, .pollNever, .pollFails, .undoSignalRefused: true
     case .fails, .timesOut, .answersLate, .arrivesLate, .neverTaken, .crashes, .signalNever, .turnNever, .groupTimesOut,
-      .itemsFail,
-      .undoFails, .undoFailsForGood, .undoTimesOut, .undoCrashes:
+      .itemsFail, .undoFails, .undoFailsForGood, .undoTimesOut, .undoCrashes, .undoSignalNever, .undoAbandoned:
       false
     }
   }
@@ -137,14 +150,15 @@ public struct Fault: Sendable, Hashable {
     switch kind {
     case .signalRefused:
       run.events.contains { ($0.what as? SignalRefused)?.refusal.step == step } && !run.succeeded(step)
+    case .undoSignalRefused:
+      run.events.contains { ($0.what as? SignalRefused)?.refusal.step == step } && !run.undone.contains(step)
     case .pollNever: failure(in: run)?.code == EngineErrorCode.pollTimeout
     // The answer may have a code of its own.
     case .pollFails:
       failure(in: run).map { $0.code == EngineErrorCode.pollFailed || $0.classes.contains(EngineErrorCode.pollFailed) }
         ?? false
     case .fails, .timesOut, .answersLate, .arrivesLate, .neverTaken, .crashes, .signalNever, .turnNever, .groupTimesOut,
-      .itemsFail,
-      .undoFails, .undoFailsForGood, .undoTimesOut, .undoCrashes:
+      .itemsFail, .undoFails, .undoFailsForGood, .undoTimesOut, .undoCrashes, .undoSignalNever, .undoAbandoned:
       true
     }
   }
@@ -165,13 +179,13 @@ public struct Fault: Sendable, Hashable {
     case .http, .kafka:
       var kinds: [Kind] = [.fails, .timesOut(happened: false), .timesOut(happened: true), .answersLate]
       if let poll = step.poll { kinds += poll.failWhen == nil ? [.pollNever] : [.pollNever, .pollFails] }
-      if case .undo = step.compensation { kinds.append(.arrivesLate) }
+      if step.undo != nil { kinds.append(.arrivesLate) }
       return kinds + [.crashes(beforeRecord: true), .crashes(beforeRecord: false)]
     case .task:
       var kinds: [Kind] = [
         .fails, .neverTaken, .timesOut(happened: false), .timesOut(happened: true), .answersLate,
       ]
-      if case .undo = step.compensation { kinds.append(.arrivesLate) }
+      if step.undo != nil { kinds.append(.arrivesLate) }
       return kinds + [.crashes(beforeRecord: true), .crashes(beforeRecord: false)]
     // A child has no deadline of its parent, and its end is never lost.
     case .workflow: return [.fails, .crashes(beforeRecord: true), .crashes(beforeRecord: false)]
@@ -195,15 +209,23 @@ public struct Fault: Sendable, Hashable {
 
   /// Returns what can go wrong while a step is undone.
   static func undo(of step: Step) -> [Kind] {
-    guard case .undo(let undo) = step.compensation else { return [] }
-    let attempts = undo.retry.policy(for: Self.outage).maxAttempts
-    if undo.action.isWorkflow {
-      return [.undoFailsForGood, .undoCrashes(beforeRecord: true), .undoCrashes(beforeRecord: false)]
+    guard let undo = step.undo else { return [] }
+    let crashes: [Kind] = [.undoCrashes(beforeRecord: true), .undoCrashes(beforeRecord: false)]
+    if let signal = step.undoSignal {
+      return signal.schema == nil && signal.accept == nil ? [.undoSignalNever] : [.undoSignalNever, .undoSignalRefused]
     }
+    if step.undoWorkflow != nil {
+      // The engine starts another child after one that was compensated.
+      let children = undo.retry.policy(for: [EngineErrorCode.childUndone]).maxAttempts
+      let again: [Kind] = children > 1 ? [.undoFails(times: children - 1)] : []
+      let late: [Kind] = undo.timeout == nil ? [] : [.undoTimesOut(happened: true), .undoTimesOut(happened: false)]
+      return again + [.undoFailsForGood, .undoAbandoned] + late + crashes
+    }
+    if undo.action.isWorkflow { return [.undoFailsForGood] + crashes }
+    let attempts = undo.retry.policy(for: Self.outage).maxAttempts
     return (attempts > 1 ? [.undoFails(times: attempts - 1)] : []) + [
       .undoFailsForGood, .undoTimesOut(happened: true), .undoTimesOut(happened: false),
-      .undoCrashes(beforeRecord: true), .undoCrashes(beforeRecord: false),
-    ]
+    ] + crashes
   }
 
   /// The codes of an answer that says nothing about the work, and may be better next time.

@@ -59,6 +59,7 @@ extension Answers {
   func meetsSchemas(of definition: WorkflowDefinition) -> Bool {
     if definition.refusal(ofInput: input) != nil { return false }
     return definition.steps.allSatisfy { step in
+      if let schema = step.undoSignal?.schema, !schema.takes(undoSignals[step.id] ?? .object([:])) { return false }
       guard case .signal(let signal) = step.action, let schema = signal.schema else { return true }
       return schema.takes(outputs[step.id] ?? .object([:]))
     }
@@ -71,6 +72,7 @@ extension Step {
     guard let forEach else { return false }
     var conditions: [JSONPathCondition?] = [poll?.until, poll?.failWhen]
     if case .signal(let signal) = action { conditions.append(signal.accept) }
+    conditions.append(undoSignal?.accept)
     return conditions.contains { condition in
       condition?.referencedQueries.contains { forEach.isItem($0.leadingTokens.first) } ?? false
     }

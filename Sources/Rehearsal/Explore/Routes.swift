@@ -73,7 +73,7 @@ struct RouteFinder {
       switch choice.place.root {
       case .input: given.input == nil
       case .output(let step): given.outputs[step] == nil
-      case .answer: true
+      case .answer, .undoSignal: true
       }
     }
   }
@@ -188,11 +188,16 @@ struct RouteFinder {
     return run
   }
 
-  /// Returns a body with which a fault happens on a route: of a signal that the step refuses, or of an answer that doesn't
-  /// end a poll, or fails it. Nil when none of those that were tried does it.
-  mutating func body(for fault: Fault, on route: Route) throws(RehearsalError) -> JSON? {
+  /// Returns a body with which a fault happens on a route: of a signal that the step or its undo refuses, or of an answer
+  /// that doesn't end a poll, or fails it. Nil when none of those that were tried does it.
+  /// - Parameter causes: the faults without which it can't happen.
+  mutating func body(
+    for fault: Fault, causes: [Fault] = [], on route: Route
+  ) throws(RehearsalError) -> JSON? {
     var bodies: [JSON] = []
-    for choice in choices where choice.place.root == .output(ItemID.step(of: fault.step)) {
+    let step = ItemID.step(of: fault.step)
+    let root: ReadPlace.Root = fault.phase == .undo ? .undoSignal(step) : .output(step)
+    for choice in choices where choice.place.root == root {
       for value in choice.values {
         var answers = route.answers
         switch value {
@@ -200,12 +205,12 @@ struct RouteFinder {
         case .absent: if !choice.place.path.isEmpty { answers.set(nil, at: choice.place) }
         case .copy: break
         }
-        if let body = answers.outputs[ItemID.step(of: fault.step)] { bodies.append(body) }
+        if let body = answers.value(at: ReadPlace(root)) { bodies.append(body) }
       }
     }
     // The body that the schema takes and only the condition refuses is tried first.
     for body in (bodies + [.object([:]), .null, false, "refused"]).prefix(40) {
-      let run = try Scene(base: base, answers: route.answers, faults: [fault], bodies: [fault: body])
+      let run = try Scene(base: base, answers: route.answers, faults: [fault] + causes, bodies: [fault: body])
         .play(after: recorded(route))
       if fault.happened(in: run) { return body }
     }

@@ -69,12 +69,14 @@ struct Scene: Sendable {
   private func beginning(in other: RecordedRun) -> Beginning {
     guard answers.input == other.scene.answers.input else { return .none }
     let changed = answers.steps(differingFrom: other.scene.answers)
+    let changedUndos = answers.undos(differingFrom: other.scene.answers)
     var questions: Set<VirtualQuestion> = []
     for fault in Set(faults).symmetricDifference(other.scene.faults) { questions.formUnion(fault.questions) }
     let fork = other.record.fork { question in
       switch question {
-      case .call(let step, .forward), .wait(let step):
+      case .call(let step, .forward), .wait(let step, .forward):
         questions.contains(question) || changed.contains(ItemID.step(of: step))
+      case .wait(let step, .undo): questions.contains(question) || changedUndos.contains(ItemID.step(of: step))
       case .call(_, .undo), .turn: questions.contains(question)
       }
     }
@@ -84,13 +86,18 @@ struct Scene: Sendable {
   // MARK: People
 
   private func signals(on wait: VirtualWait) -> [VirtualAct] {
-    var body = answers.outputs[ItemID.step(of: wait.step)] ?? .object([:])
-    for fault in faults where fault.step == wait.step {
-      if fault.kind == .signalNever { return [] }
-      if fault.kind == .signalRefused { body = bodies[fault] ?? .null }
+    let step = ItemID.step(of: wait.step)
+    var given = wait.phase == .undo ? answers.confirmations(of: step) : [answers.outputs[step] ?? .object([:])]
+    for fault in faults where fault.step == wait.step && fault.phase == wait.phase {
+      if [.signalNever, .undoSignalNever].contains(fault.kind) { return [] }
+      if [.signalRefused, .undoSignalRefused].contains(fault.kind) { given = [bodies[fault] ?? .null] }
     }
-    let signal = SignalGiven(name: wait.signal, id: "\(wait.step)-\(wait.round)", body: body, by: "rehearsal")
-    return [VirtualAct(after: .seconds(1), .signal(signal))]
+    // The second body of an undo comes where the first one is refused. Otherwise it comes too late.
+    return given.enumerated().map { number, body in
+      let id = number == 0 ? wait.signalID : "\(wait.signalID)-\(number + 1)"
+      return VirtualAct(
+        after: .seconds(number + 1), .signal(SignalGiven(name: wait.signal, id: id, body: body, by: "rehearsal")))
+    }
   }
 
   // MARK: Participants
@@ -118,7 +125,7 @@ struct Scene: Sendable {
         return answer
       case .pollNever, .pollFails: return .succeeds(bodies[fault] ?? .null, after: time(of: call))
       case .crashes, .signalNever, .signalRefused, .turnNever, .groupTimesOut, .undoFails, .undoFailsForGood,
-        .undoTimesOut, .undoCrashes:
+        .undoTimesOut, .undoCrashes, .undoSignalNever, .undoSignalRefused, .undoAbandoned:
         break
       }
     }
@@ -126,19 +133,24 @@ struct Scene: Sendable {
   }
 
   private func undo(_ call: VirtualCall, number: Int) -> PlannedAnswer {
+    let startsChild = if case .workflow(let workflow) = call.call.action { !workflow.turnsBack } else { false }
     for fault in faults where fault.step == call.call.step {
       switch fault.kind {
       case .undoFails(let times):
-        if number <= times { return PlannedAnswer(.unknown(Self.outage), after: time(of: call), effect: nil) }
-      case .undoFailsForGood: return .fails(Self.refused, after: time(of: call))
+        guard number <= times else { break }
+        if startsChild { return .fails(Self.undone, after: time(of: call)) }
+        return PlannedAnswer(.unknown(Self.outage), after: time(of: call), effect: nil)
+      case .undoFailsForGood: return .fails(startsChild ? Self.undone : Self.refused, after: time(of: call))
+      case .undoAbandoned: return PlannedAnswer(.unknown(Self.undone), after: time(of: call), effect: nil)
       case .undoTimesOut(let happened): return silent(call, happened: happened)
       case .fails, .timesOut, .answersLate, .arrivesLate, .neverTaken, .crashes, .signalNever, .signalRefused,
         .pollNever,
-        .pollFails, .turnNever, .groupTimesOut, .itemsFail, .undoCrashes:
+        .pollFails, .turnNever, .groupTimesOut, .itemsFail, .undoCrashes, .undoSignalNever, .undoSignalRefused:
         break
       }
     }
-    if call.isInEffect { return .succeeds(.null, after: time(of: call)) }
+    // A child that finds nothing to undo completes, too.
+    if call.isInEffect || startsChild { return .succeeds(.null, after: time(of: call)) }
     // There is nothing to undo. A participant with tombstones remembers that it was asked.
     var gone = StepFailure(code: "http.404", classes: ["http.404", "http.4xx"], message: "There is nothing to undo.")
     gone.isGone = true
@@ -154,6 +166,8 @@ struct Scene: Sendable {
 
   private static let refused = StepFailure(
     code: "http.422", classes: ["http.422", "http.4xx"], message: "The participant refuses it.")
+  private static let undone = StepFailure(
+    code: EngineErrorCode.childUndone, message: "The child that undoes the step was compensated.")
   private static let tooLate = StepFailure(
     code: "http.409", classes: ["http.409", "http.4xx"], message: "The command comes after its undo.")
   private static let outage = StepFailure(
@@ -175,9 +189,10 @@ extension Fault {
       [.call(step: step, .forward)]
     case .itemsFail(let items): items.map { .call(step: $0, .forward) }
     case .groupTimesOut(let member, _): [.call(step: member, .forward)]
-    case .signalNever, .signalRefused: [.wait(step: step)]
+    case .signalNever, .signalRefused: [.wait(step: step, .forward)]
+    case .undoSignalNever, .undoSignalRefused: [.wait(step: step, .undo)]
     case .turnNever: [.turn(step: ItemID.step(of: step))]
-    case .undoFails, .undoFailsForGood, .undoTimesOut, .undoCrashes: [.call(step: step, .undo)]
+    case .undoFails, .undoFailsForGood, .undoTimesOut, .undoAbandoned, .undoCrashes: [.call(step: step, .undo)]
     }
   }
 

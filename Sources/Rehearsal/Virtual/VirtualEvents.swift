@@ -27,14 +27,18 @@ public struct VirtualAct: Sendable, Hashable {
   }
 }
 
-/// A signal step that has begun to wait.
+/// A step, or its undo, that has begun to wait for a signal.
 public struct VirtualWait: Sendable, Hashable {
   public let step: String
+  public let phase: StepPhase
   public let signal: String
   public let round: Int
   public let since: Timestamp
   /// When the wait ends by itself; nil when only the saga's timeout limits it.
   public let until: Timestamp?
+
+  /// The key of a signal that answers this wait alone.
+  var signalID: String { "\(step)-\(round)" + (phase == .undo ? "-undo" : "") }
 }
 
 /// A crash of the engine. All work that the engine has not recorded is lost. The engine then starts again and recovers

@@ -8,8 +8,8 @@ import SagaCore
 enum VirtualQuestion: Sendable, Hashable {
   /// What the participant does with calls of a step.
   case call(step: String, StepPhase)
-  /// Which signals come when a step waits.
-  case wait(step: String)
+  /// Which signals come when a step, or its undo, waits.
+  case wait(step: String, StepPhase)
   /// Whether the turn of a step comes; an empty id for the turn of the saga itself.
   case turn(step: String)
 }

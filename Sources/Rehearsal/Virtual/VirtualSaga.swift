@@ -41,7 +41,7 @@ public struct VirtualSaga: Sendable {
   /// Plays the saga until nothing more can happen: it has ended, or it is stuck and no act is left. Work that takes
   /// effect after the saga's end is played, too.
   /// - Parameters:
-  ///   - people: returns the acts that follow when a signal step begins to wait.
+  ///   - people: returns the acts that follow when a step, or an undo, begins to wait for a signal.
   ///   - participant: returns what the participant of a call does.
   /// - Throws: `rehearsal.budget`; `input.invalid` when the schema refuses the input; a `history.impossible` of the core.
   public func run(

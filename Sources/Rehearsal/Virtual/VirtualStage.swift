@@ -271,10 +271,23 @@ struct VirtualStage: Sendable {
 
   private mutating func note(_ event: SagaEvent) {
     recorded.note(event)
+    if let done = event.what as? StepSucceeded, let step = saga.definition.step(ItemID.step(of: done.step)),
+      step.action.isSignal, step.undo != nil
+    {
+      // A signal whose step has an undo reports work of people. It is in effect from now on.
+      account.takeEffect(done.step, round: state?.step(done.step)?.round ?? 1, .forward, at: event.at)
+    }
+    if let undone = event.what as? UndoSucceeded,
+      saga.definition.step(ItemID.step(of: undone.step))?.undoSignal != nil
+    {
+      // The person who confirms an undo has undone the step.
+      account.takeEffect(undone.step, round: state?.step(undone.step)?.round ?? 1, .undo, at: event.at)
+    }
     guard let wait = event.what as? WaitStarted, let signal = wait.signal, let state else { return }
     newWaits.append(
       VirtualWait(
-        step: wait.step, signal: signal, round: state.step(wait.step)?.round ?? 1, since: event.at, until: wait.until))
+        step: wait.step, phase: wait.phase, signal: signal, round: state.step(wait.step)?.round ?? 1, since: event.at,
+        until: wait.until))
   }
 
   // MARK: Effects
@@ -340,7 +353,7 @@ struct VirtualStage: Sendable {
 
   /// What the stage asks next.
   var nextQuestions: [VirtualQuestion] {
-    newWaits.map { .wait(step: $0.step) } + newCalls.map { .call(step: $0.step, $0.phase) }
+    newWaits.map { .wait(step: $0.step, $0.phase) } + newCalls.map { .call(step: $0.step, $0.phase) }
   }
 
   /// Asks the people and the participants what they do about the newest waits and calls.
@@ -413,15 +426,17 @@ struct VirtualStage: Sendable {
   /// Plays a child as its answer says. Its end is the answer, however long it takes. A child that is undone ends what it
   /// was about to do.
   private mutating func play(_ workflow: RenderedWorkflow, _ call: StepCall, _ answer: PlannedAnswer) {
-    switch call.phase {
-    case .forward:
+    if !workflow.turnsBack {
       let child = ChildLink(
         saga: .derived(from: call.idempotencyKey), workflow: workflow.name, version: workflow.version ?? 1)
-      plan(.child(call, ChildReport(step: call.step, round: call.round, .started(child))), at: now)
+      func report(_ content: ChildReport.Content) -> Happening {
+        .child(call, ChildReport(step: call.step, round: call.round, phase: call.phase, content))
+      }
+      plan(report(.started(child)), at: now)
       if let effect = answer.effect { plan(.effect(call), at: now + effect) }
       guard let end = answer.outcome.flatMap({ ChildEnd(of: child, $0) }) else { return }
-      plan(.child(call, ChildReport(step: call.step, round: call.round, .ended(end))), at: now + answer.after)
-    case .undo:
+      plan(report(.ended(end)), at: now + answer.after)
+    } else {
       agenda.removeAll { planned in
         switch planned.what {
         case .effect(let other), .child(let other, _): other.idempotencyKey == call.compensates

@@ -79,7 +79,7 @@ public struct RenderedTask: Sendable, Hashable {
   }
 }
 
-/// A child to start, or to turn back in the phase of undoing.
+/// A child to start, or to turn back.
 public struct RenderedWorkflow: Sendable, Hashable {
   public let name: String
   /// The version of the workflow; nil for the latest.
@@ -87,12 +87,24 @@ public struct RenderedWorkflow: Sendable, Hashable {
   public let input: JSON
   /// The start key of the child; nil for none.
   public let key: String?
+  /// Whether the child that the step has started turns back.
+  public let turnsBack: Bool
 
-  public init(name: String, version: Int? = nil, input: JSON = [:], key: String? = nil) {
+  public init(name: String, version: Int? = nil, input: JSON = [:], key: String? = nil, turnsBack: Bool = false) {
     self.name = name
     self.version = version
     self.input = input
     self.key = key
+    self.turnsBack = turnsBack
+  }
+
+  /// Returns the action of an undo.
+  /// - Parameter number: the number of the child among those that the undo has started, from 1. A start key starts one saga,
+  ///   so each child from the second on has a key of its own.
+  func ofUndo(turnsBack: Bool, number: Int) -> RenderedWorkflow {
+    RenderedWorkflow(
+      name: name, version: version, input: input, key: number == 1 ? key : key.map { "\($0)/\(number)" },
+      turnsBack: turnsBack)
   }
 }
 

@@ -96,16 +96,21 @@ extension Decider {
     case .forward:
       action = rules.action
     case .undo:
-      guard case .undo(let undo) = rules.compensation else { return nil }
+      guard let undo = rules.undo else { return nil }
       action = undo.action
     }
     let polling = phase == .forward ? attempt.polling : nil
+    let numberOfChild = step.undoChildrenEnded + 1
     let rendered: RenderedAction
     do {
       guard let action = try CallRendering.render(action, in: state.document(for: step, reading: action.reads)) else {
         return nil
       }
-      rendered = action
+      if phase == .undo, case .workflow(let workflow) = action {
+        rendered = .workflow(workflow.ofUndo(turnsBack: rules.action.isWorkflow, number: numberOfChild))
+      } else {
+        rendered = action
+      }
     } catch {
       // The call could be rendered when the attempt was decided. Another event of the same decision removed a value.
       let failure = StepFailure(code: error.code, message: error.message)
@@ -116,7 +121,7 @@ extension Decider {
         saga: state.id, workflow: state.start.workflow, step: step.id, phase: phase, round: step.round,
         attempt: attempt.number, action: rendered,
         idempotencyKey: phase == .undo
-          ? IdempotencyKey.undo(saga: state.id, step: step.id, round: step.round)
+          ? IdempotencyKey.undo(saga: state.id, step: step.id, round: step.round, child: numberOfChild)
           : polling.map {
             IdempotencyKey.look(saga: state.id, step: step.id, round: step.round, number: $0.look)
           } ?? forwardKey,
@@ -157,6 +162,9 @@ extension Decider {
           note(decider.isRecordedPoll(step) ? polling.due : looks.next(of: state.steps[step]))
         }
       case .undoBackingOff(let until): note(until)
+      case .undoWaiting(let wait):
+        note(wait.remindAt)
+        note(wait.until)
       case .running, .undoing: if decider.endsTask(step) { note(state.steps[step].stage.offeredUntil) }
       case .pending, .succeeded, .failed, .skipped, .undone, .undoFailed: break
       }

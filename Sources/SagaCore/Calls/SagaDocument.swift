@@ -143,6 +143,10 @@ public enum IdempotencyKey {
     /// Nil for a text of another form.
     public init?(_ key: String) {
       var parts = key.split(separator: "/", omittingEmptySubsequences: false)
+      // `<saga>/<step>/undo/<round>` is of the item “undo”.
+      if parts.count > 4, parts[parts.count - 2] == "undo", let number = Int(parts[parts.count - 1]), number > 1 {
+        parts.removeLast()
+      }
       phase = parts.last == "undo" ? .undo : .forward
       if phase == .undo { parts.removeLast() }
       guard parts.count == 3 || parts.count == 4, let saga = UniqueID(String(parts[0])),
@@ -155,8 +159,10 @@ public enum IdempotencyKey {
     }
   }
 
-  /// The forward key with `/undo`.
-  public static func undo(saga: UniqueID, step: String, round: Int) -> String {
-    forward(saga: saga, step: step, round: round) + "/undo"
+  /// The forward key with `/undo`. An undo that starts another child, because the one before was compensated, adds the
+  /// number of the child: `/undo/2`.
+  /// - Parameter child: the number of the child among those of the undo, from 1.
+  public static func undo(saga: UniqueID, step: String, round: Int, child: Int = 1) -> String {
+    forward(saga: saga, step: step, round: round) + (child == 1 ? "/undo" : "/undo/\(child)")
   }
 }

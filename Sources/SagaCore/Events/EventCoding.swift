@@ -64,7 +64,14 @@ extension EventReader {
   func nested(_ name: String) throws(UnreadableEvent) -> EventReader {
     EventReader(try value(name), of: "\(owner).\(name)")
   }
+  /// Reads the phase of an event that is of the step itself unless it says otherwise.
+  func phase() throws(UnreadableEvent) -> StepPhase { has("phase") ? try word("phase") : .forward }
   func optional(_ name: String) throws(UnreadableEvent) -> EventReader? { has(name) ? try nested(name) : nil }
+}
+
+extension JSONObject {
+  /// Writes the phase of an event that is of the step itself unless it says otherwise.
+  mutating func write(_ phase: StepPhase) { if phase == .undo { self["phase"] = .word(phase) } }
 }
 
 extension JSON {

@@ -361,7 +361,7 @@ struct StepSets: Sendable, Hashable {
       undoing.insert(index)
       inFlight.insert(index)
       underWay.insert(index)
-    case .undoBackingOff:
+    case .undoBackingOff, .undoWaiting:
       undoing.insert(index)
       underWay.insert(index)
     case .undoFailed(blocks: true): blocked.insert(index)

@@ -17,6 +17,8 @@ extension SagaState {
   /// The version of the shape of a saga that an operator has moved. An older engine doesn't know the definition that such
   /// a saga follows.
   static let snapshotSchemaOfMoved = 7
+  /// The version of the shape with undos that wait, or that have started children. An older engine doesn't know them.
+  static let snapshotSchemaWithUndoWaits = 8
   /// The version of the shape with items. A snapshot without items is of a version above, so that an older engine reads
   /// it. Up to version 8 the items were in the one line, and none had its short form.
   static let snapshotSchemaWithItems = 9
@@ -25,6 +27,7 @@ extension SagaState {
 
   private var shape: Int {
     if !steps.owners.isEmpty { return Self.snapshotSchemaWithItems }
+    if hasUndoWaits { return Self.snapshotSchemaWithUndoWaits }
     if isMoved { return Self.snapshotSchemaOfMoved }
     if start.parent != nil || steps.contains(where: { $0.child != nil }) { return Self.snapshotSchemaWithChildren }
     return hasTurns ? Self.snapshotSchemaWithTurns : Self.snapshotSchema
@@ -34,6 +37,13 @@ extension SagaState {
     var bytes = snapshot.bytes()
     for owner in steps.owners { steps.items(of: owner)?.writeLines(to: &bytes) }
     return bytes
+  }
+
+  private var hasUndoWaits: Bool {
+    steps.contains { $0.undoWait != nil || $0.undoChild != nil }
+      || signals.contains { signal in
+        if case .taken(let waits) = signal.fate { waits.contains { $0.phase == .undo } } else { false }
+      }
   }
 
   /// Reads a snapshot.
@@ -280,9 +290,16 @@ extension StepState {
       "id": .string(id), "status": .word(status), "round": .int(round), "outcome": .word(outcome),
       "forward": json(forward, .forward), "undo": json(undo, .undo),
     ]
-    members["waitUntil"] = wait?.until.map(JSON.timestamp)
-    members["remindAt"] = wait?.remindAt.map(JSON.timestamp)
-    if let wait, wait.reminders > 0 { members["reminders"] = .int(wait.reminders) }
+    if let wait = stage.wait {
+      members["waitUntil"] = wait.until.map(JSON.timestamp)
+      members["remindAt"] = wait.remindAt.map(JSON.timestamp)
+      if wait.reminders > 0 { members["reminders"] = .int(wait.reminders) }
+    }
+    if let undoWait {
+      var inner = JSONObject()
+      inner["signal"] = undoWait.signal.map(JSON.string)
+      members["undoWait"] = .object(inner)
+    }
     if case .open(let until) = stage {
       var open = JSONObject()
       open["until"] = until.map(JSON.timestamp)
@@ -300,6 +317,13 @@ extension StepState {
       child.add(to: &link)
       members["child"] = .object(link)
     }
+    if let undoChild {
+      var link = JSONObject()
+      undoChild.add(to: &link)
+      members["undoChild"] = .object(link)
+    }
+    if undoChildrenEnded > 0 { members["undoChildrenEnded"] = .int(undoChildrenEnded) }
+    if undoUnknown { members["undoUnknown"] = true }
     members["waitingFor"] = awaitedSignal.map(JSON.string)
     members["taskWait"] = taskWait?.json
     members["answeredTask"] = answeredTask?.json
@@ -361,6 +385,9 @@ extension StepState {
     answer = try data.answer()
     input = data.optionalValue("input")
     child = try data.optional("child").map(ChildLink.read)
+    undoChild = try data.optional("undoChild").map(ChildLink.read)
+    undoChildrenEnded = try data.optionalInt("undoChildrenEnded") ?? 0
+    undoUnknown = data.flag("undoUnknown")
     failure = try data.optional("failure").map(StepFailure.read)
     undoFailure = try data.optional("undoFailure").map(StepFailure.read)
     startedAt = try data.optionalTimestamp("startedAt")
@@ -383,10 +410,7 @@ extension StepState {
         } else if let queued = try data.optional("queued") {
           .queued(until: try queued.optionalTimestamp("until"))
         } else {
-          .waiting(
-            StepStage.Wait(
-              signal: awaitedSignal, until: try data.optionalTimestamp("waitUntil"),
-              remindAt: try data.optionalTimestamp("remindAt"), reminders: try data.optionalInt("reminders") ?? 0))
+          .waiting(try StepStage.Wait(data, for: awaitedSignal))
         }
       case .succeeded: .succeeded
       case .failed: .failed(try data.word("consequence"))
@@ -394,6 +418,8 @@ extension StepState {
       case .undoing:
         if let attempt = try undo.optional("inFlight") {
           .undoing(try StepStage.Attempt(attempt))
+        } else if let wait = try data.optional("undoWait") {
+          .undoWaiting(try StepStage.Wait(data, for: wait.optionalString("signal")))
         } else {
           .undoBackingOff(until: try undo.timestamp("retryAt"))
         }
@@ -423,6 +449,14 @@ extension Turn {
       limit: try data.int("limit"), askedAt: try data.timestamp("askedAt"))
     waitsSince = try data.optionalTimestamp("waitsSince") ?? askedAt
     takenAt = try data.optionalTimestamp("takenAt")
+  }
+}
+
+extension StepStage.Wait {
+  fileprivate init(_ data: EventReader, for signal: String?) throws(UnreadableEvent) {
+    self.init(
+      signal: signal, until: try data.optionalTimestamp("waitUntil"),
+      remindAt: try data.optionalTimestamp("remindAt"), reminders: try data.optionalInt("reminders") ?? 0)
   }
 }
 

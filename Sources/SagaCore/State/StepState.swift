@@ -13,7 +13,7 @@ import Values
 //   open        → succeeded · failed
 //   failed      → backingOff (retry) · succeeded, failed (resolve) · undoing · undoFailed
 //   succeeded   → undoing · undoFailed
-//   undoing     → undoing (attempt, progress, a worker takes the task) · undone · undoFailed
+//   undoing     → undoing (attempt, progress, a worker takes the task, a wait for a signal or a child) · undone · undoFailed
 //   undoFailed  → undoing (retry) · undone (resolve)
 //   skipped, undone stay, unless a rewind finishes: it makes every settled step of the rewind pending again
 // A stage does not change when an answer is ignored or a step becomes overdue.
@@ -41,6 +41,8 @@ public enum StepStage: Sendable, Hashable {
   /// An attempt to undo the step is under way.
   case undoing(Attempt)
   case undoBackingOff(until: Timestamp)
+  /// The undo waits for the signal that confirms it, or for the child that it has started.
+  case undoWaiting(Wait)
   /// `how`: an `UndoSuccess`, or `resolved` by an operator.
   case undone(how: String)
   /// `blocks`: false if the compensation is optional (`onFailure: continue`).
@@ -60,7 +62,7 @@ public enum StepStage: Sendable, Hashable {
   public struct Wait: Sendable, Hashable {
     /// Nil for a delay, and for a wait for a child.
     public let signal: String?
-    /// Nil for a signal without a timeout.
+    /// Nil for a signal without a timeout, and for a child without one.
     public internal(set) var until: Timestamp?
     /// The time of the next reminder; nil when none follows.
     public internal(set) var remindAt: Timestamp?
@@ -77,7 +79,7 @@ public enum StepStage: Sendable, Hashable {
     case .succeeded: .succeeded
     case .failed: .failed
     case .skipped: .skipped
-    case .undoing, .undoBackingOff: .undoing
+    case .undoing, .undoBackingOff, .undoWaiting: .undoing
     case .undone: .undone
     case .undoFailed: .undoFailed
     }
@@ -89,7 +91,7 @@ public enum StepStage: Sendable, Hashable {
     get {
       switch self {
       case .backingOff(let until), .undoBackingOff(let until): until
-      case .waiting(let wait): wait.until
+      case .waiting(let wait), .undoWaiting(let wait): wait.until
       case .open(let until), .queued(let until): until
       case .pending, .running, .polling, .succeeded, .failed, .skipped, .undoing, .undone, .undoFailed: nil
       }
@@ -102,6 +104,9 @@ public enum StepStage: Sendable, Hashable {
       case .waiting(var wait):
         wait.until = newValue
         self = .waiting(wait)
+      case .undoWaiting(var wait):
+        wait.until = newValue
+        self = .undoWaiting(wait)
       case .open: self = .open(until: newValue)
       case .queued: self = .queued(until: newValue)
       case .pending, .running, .polling, .succeeded, .failed, .skipped, .undoing, .undone, .undoFailed: break
@@ -114,8 +119,30 @@ public enum StepStage: Sendable, Hashable {
     switch self {
     case .running, .polling: true
     case .pending, .queued, .backingOff, .waiting, .open, .succeeded, .failed, .skipped, .undoing, .undoBackingOff,
-      .undone, .undoFailed:
+      .undoWaiting, .undone, .undoFailed:
       false
+    }
+  }
+
+  /// The wait for a signal, a time or a child, of the step or of its undo; nil for every other stage.
+  var wait: Wait? {
+    get {
+      switch self {
+      case .waiting(let wait), .undoWaiting(let wait): wait
+      case .pending, .queued, .running, .backingOff, .polling, .open, .succeeded, .failed, .skipped, .undoing,
+        .undoBackingOff, .undone, .undoFailed:
+        nil
+      }
+    }
+    set {
+      guard let newValue else { return }
+      switch self {
+      case .waiting: self = .waiting(newValue)
+      case .undoWaiting: self = .undoWaiting(newValue)
+      case .pending, .queued, .running, .backingOff, .polling, .open, .succeeded, .failed, .skipped, .undoing,
+        .undoBackingOff, .undone, .undoFailed:
+        break
+      }
     }
   }
 
@@ -125,10 +152,7 @@ public enum StepStage: Sendable, Hashable {
   /// Moves every time that is still to come by the length of a pause.
   mutating func shift(by length: Duration) {
     if let due { self.due = due + length }
-    if case .waiting(var wait) = self, let remindAt = wait.remindAt {
-      wait.remindAt = remindAt + length
-      self = .waiting(wait)
-    }
+    if let remindAt = wait?.remindAt { wait?.remindAt = remindAt + length }
     polling?.shift(by: length)
     if let offeredUntil { self.offeredUntil = offeredUntil + length }
   }
@@ -145,6 +169,10 @@ public struct StepState: Sendable, Hashable {
   public internal(set) var outcome = RoundOutcome.none
   /// The child that the round has started; nil for a step that starts none.
   public internal(set) var child: ChildLink?
+  /// The last child that the undo of the round has started. It stays after the child has ended.
+  public internal(set) var undoChild: ChildLink?
+  /// The number of children of the undo that were compensated. The next attempt starts another one.
+  var undoChildrenEnded = 0
   /// Attempts to do the step.
   public internal(set) var forward = Attempts()
   /// Attempts to undo it.
@@ -168,6 +196,8 @@ public struct StepState: Sendable, Hashable {
   public internal(set) var failure: StepFailure?
   /// The last failure of an attempt to undo it.
   public internal(set) var undoFailure: StepFailure?
+  /// Whether the undo has failed and what it did may remain: its child was abandoned, or has not ended in time.
+  public internal(set) var undoUnknown = false
   public internal(set) var startedAt: Timestamp?
   /// When the step came to an end going forward.
   public internal(set) var endedAt: Timestamp?
@@ -210,7 +240,7 @@ public struct StepState: Sendable, Hashable {
     case .running(let attempt): (.forward, attempt)
     case .undoing(let attempt): (.undo, attempt)
     case .pending, .queued, .backingOff, .waiting, .polling, .open, .succeeded, .failed, .skipped, .undoBackingOff,
-      .undone, .undoFailed:
+      .undoWaiting, .undone, .undoFailed:
       nil
     }
   }
@@ -219,8 +249,8 @@ public struct StepState: Sendable, Hashable {
   public var retryAt: Timestamp? {
     switch stage {
     case .backingOff(let until), .undoBackingOff(let until): until
-    case .pending, .queued, .running, .waiting, .polling, .open, .succeeded, .failed, .skipped, .undoing, .undone,
-      .undoFailed:
+    case .pending, .queued, .running, .waiting, .polling, .open, .succeeded, .failed, .skipped, .undoing,
+      .undoWaiting, .undone, .undoFailed:
       nil
     }
   }
@@ -239,6 +269,9 @@ public struct StepState: Sendable, Hashable {
 
   /// What the step waits for now: a signal, the end of a delay, or the end of its child.
   public var wait: StepStage.Wait? { if case .waiting(let wait) = stage { wait } else { nil } }
+
+  /// What the undo of the step waits for now: a signal, or the end of its child.
+  public var undoWait: StepStage.Wait? { if case .undoWaiting(let wait) = stage { wait } else { nil } }
 
   /// How the undo came to its end, for a step that is undone.
   public var undoHow: String? { if case .undone(let how) = stage { how } else { nil } }
@@ -261,7 +294,7 @@ public struct StepState: Sendable, Hashable {
     switch stage {
     case .succeeded, .skipped, .failed(.goesOn): true
     case .pending, .queued, .running, .backingOff, .waiting, .polling, .open, .failed, .undoing, .undoBackingOff,
-      .undone, .undoFailed:
+      .undoWaiting, .undone, .undoFailed:
       false
     }
   }

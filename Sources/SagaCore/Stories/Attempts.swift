@@ -106,9 +106,10 @@ extension Decider {
   /// Settles the attempts in flight after a restart as unknown, because no executor reports on them. A task waits for its
   /// worker, before and after a restart.
   mutating func interruptAttempts() {
-    // A child is asked again instead: its start and its undo have one effect, however often they are requested.
-    for step in state.sets.inFlight where !isOfChild(step) {
+    for step in state.sets.inFlight {
       guard let (phase, attempt) = state.steps[step].inFlight, attempt.offer == nil else { continue }
+      // A child is asked again instead: its start and its undo have one effect, however often they are requested.
+      if isOfChild(step, phase) { continue }
       let failure = StepFailure(
         code: EngineErrorCode.attemptInterrupted,
         message: "The engine stopped while this attempt was under way; whether it happened is not known.",
@@ -179,6 +180,12 @@ extension Decider {
       }
       failure.isRetryable = true
     }
+    retryUndo(step, undo, attempt: attempt, after: failure, isUnknown: isUnknown)
+  }
+
+  /// Plans the next attempt to undo a step, or fails the undo for good.
+  mutating func retryUndo(_ step: Int, _ undo: Undo, attempt: Int, after failure: StepFailure, isUnknown: Bool) {
+    let now = state.steps[step]
     if let retryAt = RetryDecision.next(
       after: failure, rules: undo.retry, spent: now.undo.spent, seed: seed(now, phase: .undo, attempt: attempt),
       now: self.now), isInTime(retryAt, forTaskOf: now)
@@ -187,7 +194,7 @@ extension Decider {
         AttemptFailed(
           step: now.id, phase: .undo, attempt: attempt, isUnknown: isUnknown, failure: failure, retryAt: retryAt))
     } else {
-      emit(UndoFailed(step: now.id, failure: failure, blocks: undo.onFailure == .stuck))
+      failUndo(step, failure)
     }
   }
 
@@ -331,7 +338,10 @@ public struct AttemptFailed: SagaEventContent {
         guard phase == .forward, step.polling != nil else { return false }
         step.beginLook(look, attempt: attempt, at: at)
       }
-      guard step.endAttempt(phase, attempt, because: failure, retryAt: retryAt) else { return false }
+      let isOver =
+        step.endAttempt(phase, attempt, because: failure, retryAt: retryAt)
+        || step.endUndoWait(phase, attempt, because: failure, isUnknown: isUnknown, retryAt: retryAt)
+      guard isOver else { return false }
       if phase == .forward { step.outcome = step.outcome.after(attemptUnknown: isUnknown) }
       return true
     }
@@ -417,6 +427,18 @@ extension StepState {
       stage = .undoBackingOff(until: retryAt)
       undoFailure = failure.alone
     }
+    return true
+  }
+
+  /// Ends the wait for a child of the undo that has ended, and waits for the next attempt.
+  /// - Returns: false when the undo waits for no such child.
+  fileprivate mutating func endUndoWait(
+    _ phase: StepPhase, _ number: Int, because failure: StepFailure, isUnknown: Bool, retryAt: Timestamp
+  ) -> Bool {
+    guard phase == .undo, awaitedUndoChild != nil, undo.count == number else { return false }
+    noteEndOfUndoChild(isUnknown: isUnknown)
+    stage = .undoBackingOff(until: retryAt)
+    undoFailure = failure.alone
     return true
   }
 }

@@ -130,7 +130,7 @@ extension Decider {
       case .backingOff:
         guard let failure = step.failure else { continue }
         emit(StepFailed(step: step.id, outcome: step.outcome, failure: failure, consequence: .settles))
-      case .pending, .succeeded, .failed, .skipped, .undoing, .undoBackingOff, .undone, .undoFailed:
+      case .pending, .succeeded, .failed, .skipped, .undoing, .undoBackingOff, .undoWaiting, .undone, .undoFailed:
         break
       }
     }
@@ -175,22 +175,31 @@ extension Decider {
   mutating func startUndo(_ step: Int, _ undo: Undo) {
     let now = state.steps[step]
     // An undo that can't be rendered fails. It is never skipped.
-    if let failure = problem(with: undo.action, of: now) {
-      emit(UndoFailed(step: now.id, failure: failure, blocks: undo.onFailure == .stuck))
+    if let failure = problem(with: undo.action, of: now) ?? tooDeep(toUndo: step) {
+      failUndo(step, failure)
       return
     }
-    if case .task(let task) = undo.action {
-      offer(step, task, phase: .undo, for: undo.timeout)
-      return
+    switch undo.action {
+    case .signal(let signal): waitForConfirmation(step, signal, undo)
+    case .task(let task): offer(step, task, phase: .undo, for: undo.timeout ?? Undo.defaultWaitTimeout)
+    case .http, .kafka, .workflow, .delay, .fail, .group:
+      emit(
+        AttemptStarted(
+          step: now.id, phase: .undo, round: now.round, attempt: now.undo.count + 1,
+          deadline: self.now + (undo.timeout ?? CallRendering.defaultTimeout)))
     }
-    emit(
-      AttemptStarted(
-        step: now.id, phase: .undo, round: now.round, attempt: now.undo.count + 1, deadline: self.now + undo.timeout))
   }
 
-  func undo(of step: Int) -> Undo? {
-    if case .undo(let undo) = definition.steps[ItemPlace.step(of: step)].compensation { undo } else { nil }
+  /// Fails the undo of a step for good.
+  /// - Parameter isUnknown: whether what the undo did may remain.
+  mutating func failUndo(_ step: Int, _ failure: StepFailure, isUnknown: Bool = false) {
+    emit(
+      UndoFailed(
+        step: id(step), failure: failure, blocks: undo(of: step).map { $0.onFailure == .stuck } ?? true,
+        isUnknown: isUnknown))
   }
+
+  func undo(of step: Int) -> Undo? { definition.steps[ItemPlace.step(of: step)].undo }
 
   /// Returns the compensation for which a step still needs an attempt, if any.
   func pendingUndo(of step: Int) -> Undo? {
@@ -198,7 +207,8 @@ extension Decider {
     switch state.steps[step].stage {
     case .succeeded, .failed: return applies(undo, to: step) ? undo : nil
     case .undoBackingOff: return undo
-    case .pending, .queued, .running, .backingOff, .waiting, .polling, .open, .skipped, .undoing, .undone, .undoFailed:
+    case .pending, .queued, .running, .backingOff, .waiting, .polling, .open, .skipped, .undoing, .undoWaiting, .undone,
+      .undoFailed:
       return nil
     }
   }
@@ -217,7 +227,7 @@ extension Decider {
     switch state.steps[step].stage {
     case .pending, .skipped, .undone: true
     case .undoFailed(let blocks): !blocks
-    case .queued, .running, .backingOff, .waiting, .polling, .open, .undoing, .undoBackingOff: false
+    case .queued, .running, .backingOff, .waiting, .polling, .open, .undoing, .undoBackingOff, .undoWaiting: false
     case .succeeded, .failed:
       hasItems(step) ? areItemUndosSettled(step) : undo(of: step).map { !applies($0, to: step) } ?? true
     }
@@ -296,6 +306,7 @@ public struct TurnedBack: SagaEventContent {
 
 /// The way in which a compensation ended.
 public enum UndoSuccess: String, Sendable, Hashable, CaseIterable {
+  /// The participant or the worker answered, a signal confirmed it, or the child of the undo completed.
   case answered
   /// The participant no longer had anything under that name (404, 410).
   case alreadyGone
@@ -336,6 +347,7 @@ extension StepState {
   mutating func finishUndo(how: String, at time: Timestamp) {
     stage = .undone(how: how)
     undoFailure = nil
+    undoUnknown = false
     undoEndedAt = time
   }
 }
@@ -347,25 +359,31 @@ public struct UndoFailed: SagaEventContent {
   public let failure: StepFailure
   /// Whether the saga is stuck here. False when the compensation is optional (`onFailure: continue`).
   public let blocks: Bool
+  /// Whether what the undo did may remain: its child was abandoned, or has not ended in time.
+  public var isUnknown = false
   public var stepID: String? { step }
 
   public static func read(_ data: EventReader) throws(UnreadableEvent) -> Self {
     Self(
-      step: try data.string("step"), failure: try data.failure(), blocks: try data.bool("blocks"))
+      step: try data.string("step"), failure: try data.failure(), blocks: try data.bool("blocks"),
+      isUnknown: data.flag("unknown"))
   }
 
   public func write(to data: inout JSONObject) {
     data["step"] = .string(step)
     data.write(failure)
     data["blocks"] = .bool(blocks)
+    data["unknown"] = isUnknown ? true : nil
   }
 
   public func apply(to saga: inout SagaState, at: Timestamp) throws(HistoryError) {
     try saga.update(step, by: Self.typeName, at: at) { step in
       guard [.undoing, .succeeded, .failed].contains(step.status) else { return false }
       step.noteAnsweredTask(code: failure.code)
+      step.noteEndOfUndoChild(isUnknown: isUnknown)
       step.stage = .undoFailed(blocks: blocks)
       step.undoFailure = failure.alone
+      step.undoUnknown = isUnknown
       step.undoEndedAt = at
       return true
     }

@@ -24,7 +24,8 @@ extension Decider {
         }
       case .backingOff(let until): if until <= now, mayRetry(step) { perform(step) }
       case .open: if hasItems(step) { advanceItems(step) } else { _ = closeGroup(step) }
-      case .running, .waiting, .polling, .succeeded, .failed, .skipped, .undoing, .undoBackingOff, .undone,
+      case .running, .waiting, .polling, .succeeded, .failed, .skipped, .undoing, .undoBackingOff, .undoWaiting,
+        .undone,
         .undoFailed:
         break
       }

@@ -37,7 +37,9 @@ extension Decider {
       case .polling: mayHavePolled(pivot)
       case .backingOff, .failed: step.outcome == .unknown
       case .waiting: step.awaitedChild != nil
-      case .pending, .queued, .open, .succeeded, .skipped, .undoing, .undoBackingOff, .undone, .undoFailed: false
+      case .pending, .queued, .open, .succeeded, .skipped, .undoing, .undoBackingOff, .undoWaiting, .undone,
+        .undoFailed:
+        false
       }
     }
   }

@@ -3,15 +3,17 @@ import Values
 import Workflows
 
 // Reminders. A wait may say when people are reminded of it, once or again and again. A reminder changes nothing else: the
-// step goes on waiting.
+// step, or its undo, goes on waiting.
 
 extension Decider {
   /// Records the reminders that are due. After a time without an engine, one reminder covers those that were missed.
   mutating func remindOfWaits() {
-    guard state.turnBack == nil else { return }
-    for step in state.sets.waiting {
-      guard let wait = state.steps[step].wait, let due = wait.remindAt, due <= now else { continue }
-      let next = rules(of: step).remind?.every.map { now + $0 }
+    let waiting = state.turnBack == nil ? state.sets.waiting.union(state.sets.undoing) : state.sets.undoing
+    for step in waiting {
+      let now = state.steps[step]
+      guard let wait = now.stage.wait, let due = wait.remindAt, due <= self.now else { continue }
+      let remind = now.undoWait == nil ? rules(of: step).remind : undo(of: step)?.remind
+      let next = remind?.every.map { self.now + $0 }
       emit(WaitReminded(step: id(step), number: wait.reminders + 1, next: next))
     }
   }
@@ -39,10 +41,10 @@ public struct WaitReminded: SagaEventContent {
 
   public func apply(to saga: inout SagaState, at: Timestamp) throws(HistoryError) {
     try saga.update(step, by: Self.typeName, at: at) { step in
-      guard case .waiting(var wait) = step.stage, wait.remindAt != nil else { return false }
+      guard var wait = step.stage.wait, wait.remindAt != nil else { return false }
       wait.remindAt = next
       wait.reminders = number
-      step.stage = .waiting(wait)
+      step.stage.wait = wait
       return true
     }
   }

@@ -46,7 +46,7 @@ struct Extend: VerbRules {
       guard let until = step.waitsUntil else {
         throw Refusal(
           EngineErrorCode.stepNotWaiting,
-          "Step \(id) is \(step.status.rawValue)\(step.status == .waiting ? " without an end" : ""): only a wait or a "
+          "Step \(id) is \(step.status.rawValue)\(step.stage.wait == nil ? "" : " without an end"): only a wait or a "
             + "group that ends at a time can be extended.")
       }
       current = until

@@ -111,6 +111,7 @@ public struct OperatorRetried: SagaEventContent {
         guard input == nil else { return false }
         step.undoEndedAt = nil
         step.undo.budgetStart = step.undo.count
+        step.undoUnknown = false
         step.taskWait = nil
         step.stage = .undoBackingOff(until: at)
       case (.forward, _), (.undo, _): return false

@@ -181,7 +181,7 @@ public struct RewindStarted: SagaEventContent {
     for step in steps {
       try saga.update(step, by: Self.typeName, at: at) { step in
         switch step.stage {
-        case .undoing, .undoBackingOff, .undone, .undoFailed: return false
+        case .undoing, .undoBackingOff, .undoWaiting, .undone, .undoFailed: return false
         // The failure of the step no longer blocks the saga.
         case .failed: step.stage = .failed(.settles)
         case .pending, .queued, .running, .backingOff, .waiting, .polling, .open, .succeeded, .skipped: break
@@ -217,13 +217,14 @@ public struct RewindFinished: SagaEventContent {
 
   public func apply(to saga: inout SagaState, at: Timestamp) throws(HistoryError) {
     guard saga.rewind?.steps == steps else { throw HistoryError("Only a rewind that goes on can be finished.") }
+    saga.dropKeptSignals(confirmingUndosOf: steps)
     for step in steps {
       let index = saga.index(of: step)
       let rounds = index.flatMap { saga.steps.items(of: $0)?.rounds } ?? 0
       if let index { saga.steps.drop(index) }
       try saga.update(step, by: Self.typeName, at: at) { step in
         switch step.stage {
-        case .queued, .running, .backingOff, .waiting, .polling, .open, .undoing, .undoBackingOff,
+        case .queued, .running, .backingOff, .waiting, .polling, .open, .undoing, .undoBackingOff, .undoWaiting,
           .undoFailed(blocks: true):
           return false
         case .pending, .succeeded, .failed, .skipped, .undone, .undoFailed: break

@@ -22,11 +22,12 @@ struct RunNow: VerbRules {
     }
     let index = try saga.knownStep(id)
     let step = saga.state.steps[index]
-    if let signal = step.wait?.signal {
-      throw refuse("Step \(id) waits for the signal “\(signal)”, not for a time: send the signal.")
+    let what = step.undoWait == nil ? "Step" : "The undo of step"
+    if let signal = step.stage.wait?.signal {
+      throw refuse("\(what) \(id) waits for the signal “\(signal)”, not for a time: send the signal.")
     }
-    if let child = step.awaitedChild {
-      throw refuse("Step \(id) waits for its child saga \(child.saga), not for a time: act on the child.")
+    if let child = step.awaitedChild ?? step.awaitedUndoChild {
+      throw refuse("\(what) \(id) waits for its child saga \(child.saga), not for a time: act on the child.")
     }
     guard Self.canRunNow(index, in: saga) else {
       throw refuse("Step \(id) is \(step.status.rawValue): it waits for no time that could be now.")
@@ -50,7 +51,9 @@ struct RunNow: VerbRules {
     case .undoBackingOff: true
     case .waiting(let wait): wait.signal == nil && saga.state.steps[step].awaitedChild == nil
     case .polling: saga.mayRetry(step)
-    case .pending, .queued, .running, .open, .succeeded, .failed, .skipped, .undoing, .undone, .undoFailed: false
+    case .pending, .queued, .running, .open, .succeeded, .failed, .skipped, .undoing, .undoWaiting, .undone,
+      .undoFailed:
+      false
     }
   }
 }
@@ -78,7 +81,8 @@ public struct OperatorRanNow: SagaEventContent {
         switch step.stage {
         case .backingOff, .undoBackingOff, .polling: break
         case .waiting(let wait): guard wait.signal == nil, step.awaitedChild == nil else { return false }
-        case .pending, .queued, .running, .open, .succeeded, .failed, .skipped, .undoing, .undone, .undoFailed:
+        case .pending, .queued, .running, .open, .succeeded, .failed, .skipped, .undoing, .undoWaiting, .undone,
+          .undoFailed:
           return false
         }
         step.stage.due = at

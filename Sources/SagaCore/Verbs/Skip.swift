@@ -107,7 +107,8 @@ public struct OperatorSkipped: SagaEventContent {
       case .backingOff, .failed(.blocks): guard step.outcome != .unknown else { return false }
       case .failed(.goesOn): guard step.item != nil, step.outcome != .unknown else { return false }
       case .running: guard step.isOnlyOffered, step.outcome != .unknown else { return false }
-      case .open, .succeeded, .failed, .skipped, .undoing, .undoBackingOff, .undone, .undoFailed: return false
+      case .open, .succeeded, .failed, .skipped, .undoing, .undoBackingOff, .undoWaiting, .undone, .undoFailed:
+        return false
       }
       step.stage = .skipped(byOperator: true)
       step.output = output

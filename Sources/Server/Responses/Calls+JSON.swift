@@ -42,10 +42,10 @@ extension CallsResponse.Sent {
         kind: "task", queue: task.queue, key: call.idempotencyKey, headers: [],
         body: CallExcerpt(of: task.input).map { .init($0) })
     case .workflow(let workflow):
-      // An undo asks the child to turn back, and sends no input.
+      // A child that turns back gets no input.
       self.init(
         kind: "workflow", service: workflow.name, key: call.idempotencyKey, headers: [],
-        body: call.phase == .forward ? CallExcerpt(of: workflow.input).map { .init($0) } : nil)
+        body: workflow.turnsBack ? nil : CallExcerpt(of: workflow.input).map { .init($0) })
     }
   }
 }

@@ -30,7 +30,9 @@ extension SagaNow {
       )
       .response,
       key: state.start.idempotencyKey,
-      parent: state.start.parent.map { .init(id: $0.saga.description, step: $0.step) },
+      parent: state.start.parent.map {
+        .init(id: $0.saga.description, step: $0.step, phase: $0.phase == .undo ? StepPhase.undo.rawValue : nil)
+      },
       tags: state.start.tags,
       labels: state.start.labels,
       failedStep: trouble?.step,
@@ -83,7 +85,7 @@ extension SagaNow {
       page.append(items[number])
     }
     let verbs = Verbs.allowed(on: page.map(\.id), state, definition)
-    let children = try await childrenNow(page.compactMap(\.child))
+    let children = try await childrenNow(page.flatMap { [$0.child, $0.undoChild].compactMap { $0 } })
     let shown = zip(page, verbs).map { item, verbs in
       item.response(
         of: step, at: state.isPaused ? nil : now, verbs: verbs.map(\.rawValue), in: self, children: children)
@@ -174,11 +176,7 @@ extension StepState {
       items: items.flatMap { $0.response(by: step.forEach) },
       poll: step.poll?.response(polling, at: now),
       task: task(in: saga),
-      child: child.map { child in
-        .init(
-          id: child.saga.description, workflow: child.workflow, version: child.version,
-          status: children[child.saga]?.status.rawValue)
-      },
+      child: child?.response(children),
       pivot: step.pivot,
       round: round,
       attempt: forward.count,
@@ -186,7 +184,7 @@ extension StepState {
       startedAt: startedAt,
       endedAt: endedAt,
       retryAt: status == .backingOff ? retryAt : nil,
-      until: waitsUntil,
+      until: undoWait == nil ? waitsUntil : nil,
       waitingFor: status == .waiting || isOnlyOffered ? isQueued ? .init(kind: "turn") : step.awaited(wait) : nil,
       turn: turn,
       progress: inFlight?.phase == .forward ? progress?.response : nil,
@@ -195,25 +193,46 @@ extension StepState {
       output: outputProblem == nil ? output : nil,
       outputError: outputProblem?.response(),
       error: failure?.response(outcome),
-      undo: undoResponse(of: step),
+      undo: undoResponse(of: step, children: children),
       verbs: verbs)
   }
 
-  private func undoResponse(of step: Step) -> SagaResponse.Step.Undo? {
+  private func undoResponse(of step: Step, children: [UniqueID: ChildNow]) -> SagaResponse.Step.Undo? {
     let word: String
     switch status {
-    case .undoing: word = inFlight == nil ? "backingOff" : "running"
+    case .undoing: word = undoWait != nil ? "waiting" : inFlight == nil ? "backingOff" : "running"
     case .undone: word = "undone"
     case .undoFailed: word = "failed"
     case .pending, .running, .backingOff, .waiting, .succeeded, .failed, .skipped: return nil
     }
+    // A wait for a signal has no attempts.
     let allowed: Int? =
-      if case .undo(let rules) = step.compensation { undo.allowed(by: rules.retry, after: undoFailure) } else { nil }
+      if case .undo(let rules) = step.compensation, !rules.action.isSignal {
+        undo.allowed(by: rules.retry, after: undoFailure)
+      } else {
+        nil
+      }
     return .init(
       status: word, attempt: undo.count, maxAttempts: allowed, startedAt: undo.startedAt, endedAt: undoEndedAt,
-      retryAt: status == .undoing ? retryAt : nil, progress: inFlight?.phase == .undo ? progress?.response : nil,
+      retryAt: status == .undoing ? retryAt : nil, until: undoWait?.until, waitingFor: undoWait?.response,
+      child: undoChild?.response(children), progress: inFlight?.phase == .undo ? progress?.response : nil,
       how: undoHow,
-      error: undoFailure?.response())
+      error: undoFailure?.response(undoUnknown ? .unknown : nil))
+  }
+}
+
+extension StepStage.Wait {
+  /// A wait of an undo is for a signal, or for the end of the child that the undo has started.
+  fileprivate var response: SagaResponse.Step.Waiting {
+    .init(
+      kind: signal == nil ? "child" : "signal", signal: signal, remindAt: remindAt,
+      reminders: reminders > 0 ? reminders : nil)
+  }
+}
+
+extension ChildLink {
+  fileprivate func response(_ children: [UniqueID: ChildNow]) -> SagaResponse.Step.Child {
+    .init(id: saga.description, workflow: workflow, version: version, status: children[saga]?.status.rawValue)
   }
 }
 

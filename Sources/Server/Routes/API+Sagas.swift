@@ -148,8 +148,9 @@ extension SignalResponse {
   fileprivate init(_ answer: SignalAnswer, to name: String, of saga: UniqueID) {
     self.init(
       saga: saga.description, signal: name, answer: answer.isRepeat ? "repeated" : answer.word.rawValue,
-      became: answer.isRepeat ? answer.word.rawValue : nil, step: answer.step, candidates: answer.candidates,
-      by: answer.by, at: answer.at, version: answer.version)
+      became: answer.isRepeat ? answer.word.rawValue : nil, step: answer.step,
+      phase: answer.phase == .undo ? StepPhase.undo.rawValue : nil, candidates: answer.candidates, by: answer.by,
+      at: answer.at, version: answer.version)
   }
 }
 

@@ -10,20 +10,18 @@ import Workflows
 // the same child. The end of a child is reported to its parent. When a parent comes back into memory, the engine looks
 // once at each child for which it waits, because the end of a child may have been stored without the report.
 extension SagaHost {
-  /// Starts the child of a step, or turns it back when the step is undone. While the store does not answer, it asks again:
+  /// Starts the child of a step or of its undo, or turns the step's child back when the step is undone. While the store does not answer, it asks again:
   /// until then it is not known whether an earlier process has started the child.
   /// - Returns: the report on the attempt. Nil when the end of the child will be the report, and when the engine stops: the
   ///   next start of the engine makes the attempt again.
   func perform(_ call: StepCall, _ action: RenderedWorkflow) async -> SagaCommand? {
     let key = action.key.map { NewStartKey(scope: action.name, key: $0, digest: Self.digest(action.input)) }
-    let child = ChildID.of(call.compensates ?? call.idempotencyKey, parent: call.saga, startKey: key, in: events)
+    let forwardKey = action.turnsBack ? call.compensates : nil
+    let child = ChildID.of(forwardKey ?? call.idempotencyKey, parent: call.saga, startKey: key, in: events)
     var failures = 0
     while !isStopped, !Task.isCancelled {
       do {
-        switch call.phase {
-        case .forward: return try await start(child, call, action, key)
-        case .undo: return try await turnBack(child, call)
-        }
+        return action.turnsBack ? try await turnBack(child, call) : try await start(child, call, action, key)
       } catch let refusal as Refusal {
         let failure = StepFailure(code: refusal.code, message: refusal.message)
         // A child that the engine does not read may have been started by an earlier process.
@@ -85,7 +83,7 @@ extension SagaHost {
   private func started(_ child: SagaStart, _ call: StepCall) -> SagaCommand {
     .child(
       ChildReport(
-        step: call.step, round: call.round,
+        step: call.step, round: call.round, phase: call.phase,
         .started(ChildLink(saga: child.id, workflow: child.workflow, version: child.version))))
   }
 
@@ -173,9 +171,9 @@ enum ChildID {
   /// The most ids that are tried for one in the shard of a start key. A store has at most 1,024 shards.
   private static let mostTries = 100_000
 
-  /// Returns the id of the child of a round: a version 7 id with the time of the parent's id, and the hash of the key.
+  /// Returns the id of the child of a round, or of its undo: a version 7 id with the time of the parent's id, and the hash of the key.
   /// - Parameters:
-  ///   - key: the idempotency key of the round.
+  ///   - key: the idempotency key of the round, or of its undo.
   ///   - startKey: the child's own start key. Its id is in the shard of that key.
   static func of(
     _ key: String, parent: UniqueID, startKey: NewStartKey?, in events: any EventStore

@@ -112,6 +112,7 @@ extension SagaState {
         ? "turn"
         : step.wait?.signal ?? (step.awaitedChild != nil ? "child" : step.polling == nil ? "delay" : "poll")
     }
+    what += stepsUnderWay.compactMap { $0.undoWait?.signal }
     if turns.contains(where: { !$0.isTaken }) { what.append("turn") }
     if !awaitedChildren.isEmpty { what.append("child") }
     if stepsInFlight.contains(where: \.isOnlyOffered) { what.append("task") }

@@ -18,7 +18,8 @@ struct StepCounting {
     // A step with `forEach` counts as one, whatever its items do.
     guard let step = event.step, ItemID(step) == nil else { return }
     switch event.what {
-    case is WaitStarted, is PollStarted, is ItemsOpened: count(step, event, before) { $0.started += 1 }
+    case let wait as WaitStarted: if wait.phase == .forward { count(step, event, before) { $0.started += 1 } }
+    case is PollStarted, is ItemsOpened: count(step, event, before) { $0.started += 1 }
     case let started as AttemptStarted:
       // Further attempts are counted where the one before failed.
       guard started.phase == .forward, let earlier = before.step(step), earlier.status == .pending || earlier.isQueued

@@ -61,7 +61,7 @@ extension SagaCommand {
       return .looked(report)
     case .child(let report):
       guard case .ended(let end) = report.content, let smaller = end.withoutOutput(because: failure) else { return nil }
-      return .child(ChildReport(step: report.step, round: report.round, .ended(smaller)))
+      return .child(ChildReport(step: report.step, round: report.round, phase: report.phase, .ended(smaller)))
     case .start, .answered, .takeTurns, .taken, .task, .wake, .recover, .give, .operate, .undoForParent: return nil
     }
   }

@@ -10,8 +10,10 @@ struct ActionReader {
 
   /// The actions by which the engine calls a participant.
   static let callKinds = ["http", "kafka"]
-  /// The actions that are done in attempts. A compensation may only be one of these.
+  /// The actions that are done in attempts by others.
   static let attemptKinds = callKinds + ["task"]
+  /// The actions that a compensation may be.
+  static let undoKinds = attemptKinds + ["signal", "workflow"]
   static let kinds = attemptKinds + ["workflow", "signal", "delay", "fail"]
 
   init(role: Use.Role, services: KnownServices, report: Report) {
@@ -72,7 +74,7 @@ struct ActionReader {
         at: reader.pointer(to: "roles"), .name)
     }
     let schema = Self.schema("schema", in: reader)
-    let accept = condition("accept", in: reader, role: .accept)
+    let accept = condition("accept", in: reader, role: role.undoOutcomes.map { .undoAccept($0) } ?? .accept)
     return name.map { SignalAction(name: $0, roles: (roles ?? []).map(\.text), schema: schema, accept: accept) }
   }
 

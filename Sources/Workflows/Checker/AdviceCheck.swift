@@ -51,7 +51,7 @@ struct AdviceCheck {
 
   private func adviseOnUndo(of step: Step, behind pivot: Step) {
     // A child is undone without a word in the file.
-    guard case .undo(let undo) = step.compensation, !undo.action.isWorkflow, !step.pivot else { return }
+    guard step.undo != nil, !step.action.isWorkflow, !step.pivot else { return }
     report.warning(
       WorkflowErrorCode.undoBehindPivot,
       "\(step.id) runs only behind the pivot \(pivot.id), where no saga turns back: its compensation runs only when an "

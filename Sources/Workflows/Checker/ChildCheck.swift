@@ -25,6 +25,9 @@ public struct ChildCheck {
       return [error.finding]
     }
     for step in definition.steps {
+      if let child = step.undoWorkflow {
+        check(child, at: step.pointer.appending("compensation").appending("workflow"), opened.report)
+      }
       guard case .workflow(let child) = step.action else { continue }
       let pointer = step.pointer.appending("workflow")
       if !Self.hasCondition(step, in: definition), let ring = ring(from: child.name, to: definition.name) {

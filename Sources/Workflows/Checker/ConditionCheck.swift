@@ -101,6 +101,9 @@ struct ConditionCheck {
     var document = KnownValues.Document(input: inputSchema)
     if use.role == .poll, case .http(let http) = draft.action { document.statuses = http.success }
     if use.role == .accept, case .signal(let signal) = draft.action { document.signal = signal.schema?.source }
+    if use.role.undoOutcomes != nil, case .undo(let undo) = draft.compensation, case .signal(let signal) = undo.action {
+      document.signal = signal.schema?.source
+    }
     return document
   }
 
@@ -198,7 +201,7 @@ struct ConditionCheck {
       guard let tokens = sub.tokens, let first = tokens.first, tokens.count > 1 else { continue }
       switch first {
       case .name("input") where !isRequired(tokens.dropFirst()): break
-      case .name("signal") where use.role == .accept: break
+      case .name("signal") where use.role.isAccept: break
       case .name("answer") where use.role == .poll && tokens.count > 2 && tokens[1] == .name("body"): break
       case .name("steps") where tokens.count > 3 && tokens[2] == .name("output"): break
       case .name, .index: continue
@@ -250,7 +253,7 @@ struct ConditionCheck {
   /// Returns true when a query leads to a value that can be false: a member of the input, of a signal or of an output.
   private func isValue(_ tokens: [JSONPointer.Token], of role: Use.Role) -> Bool {
     switch tokens.first {
-    case .name("signal"): role == .accept && tokens.count > 1
+    case .name("signal"): role.isAccept && tokens.count > 1
     // A header may be there or not. The status and the body of an answer are always there.
     case .name("answer"): role == .poll && (tokens.count == 1 || tokens[1] != .name("headers"))
     case .name("input"):

@@ -62,10 +62,28 @@ struct Use {
     case key
     /// The engine renders it when the step is undone, after these outcomes.
     case undo(Set<Outcome>)
+    /// It decides whether the undo of the step takes a signal, after these outcomes of the step.
+    case undoAccept(Set<Outcome>)
     /// The engine renders it when the saga is completed.
     case output
     /// The engine renders it when the saga starts, before any step.
     case start
+
+    /// Whether it judges a signal.
+    var isAccept: Bool {
+      switch self {
+      case .accept, .undoAccept: true
+      case .action, .when, .turn, .poll, .items, .key, .undo, .output, .start: false
+      }
+    }
+
+    /// The outcomes after which an undo that has it runs; nil outside undos.
+    var undoOutcomes: Set<Outcome>? {
+      switch self {
+      case .undo(let outcomes), .undoAccept(let outcomes): outcomes
+      case .action, .when, .accept, .turn, .poll, .items, .key, .output, .start: nil
+      }
+    }
   }
 
   let role: Role

@@ -151,6 +151,7 @@ package enum Meant {
   static let childCompensation: [String: Meant] = [
     "http": .says("the child's own workflow undoes it"), "kafka": .says("the child's own workflow undoes it"),
     "task": .says("the child's own workflow undoes it"), "workflow": .says("the child's own workflow undoes it"),
+    "signal": .says("the child's own workflow undoes it"),
     "concurrency": .says("an undo takes the turn of its step: write it beside \"compensation\""),
     "timeout": .says("an undo of a child waits until the child has ended"),
     "appliesTo": .says("a child that turned back by itself has left nothing to undo"),
@@ -176,11 +177,23 @@ package enum Meant {
     "if": .says("an undo has no condition; \"appliesTo\" says after which outcomes it runs"),
     "outcomes": .word("appliesTo"), "on": .word("appliesTo"), "retries": .word("retry"), "attempts": .word("retry"),
     "onError": .word("onFailure"), "maxAttempts": .says("write it inside \"retry\""),
-    "poll": .says("an undo calls once and does not poll"),
+    "poll": .says("an undo calls once and does not poll: an undo that takes long is a \"task\" or a \"workflow\""),
+    "steps": .says("an undo is one action: an undo of several steps is a \"workflow\""),
+    "delay": .says(
+      "an undo begins at once: an undo that waits for a time is a \"workflow\" with a delay. \(undoKinds)"),
+    "fail": .says(
+      "an undo that can't be done is stuck by itself, and \"none\" says that nothing is undone. \(undoKinds)"),
     "concurrency": .says("an undo takes the turn of its step: write it beside \"compensation\""),
     "forEach": .says("each item of the step is undone by itself, so an undo has no items of its own"),
     "url": .says("write \"service\" and \"path\" inside \"http\""),
+    "confirm": .word("signal"), "confirmation": .word("signal"), "manual": .word("signal"),
+    "approval": .word("signal"), "child": .word("workflow"), "saga": .word("workflow"),
   ].merging(inside("http", ["service", "method", "path", "headers", "query", "body", "success"])) { first, _ in first }
+    .merging(inside("signal", ["accept", "roles", "schema"])) { first, _ in first }
+    .merging(inside("workflow", ["version", "input", "key"])) { first, _ in first }
+
+  private static let undoKinds =
+    "An undo is one of " + ActionReader.undoKinds.map { "\"\($0)\"" }.joined(separator: ", ")
 
   static let remind: [String: Meant] = [
     "interval": .word("every"), "repeat": .word("every"), "delay": .word("after"), "in": .word("after"),

@@ -10,10 +10,9 @@ package struct ObjectReader {
   /// - Parameters:
   ///   - what: the name of the object in messages, such as `a step`.
   ///   - keys: the members that the object may have.
-  ///   - later: members of the language that this version does not support.
   ///   - meant: what an author probably means by other members.
   package init?(
-    _ json: JSON, at pointer: JSONPointer, what: String, keys: [String], later: [String] = [],
+    _ json: JSON, at pointer: JSONPointer, what: String, keys: [String],
     meant: [String: Meant] = [:], report: Report
   ) {
     guard case .object(let members) = json else {
@@ -27,22 +26,15 @@ package struct ObjectReader {
     self.pointer = pointer
     self.report = report
     for (name, _) in members where !keys.contains(where: { $0.hasSameScalars(as: name) }) {
-      if later.contains(name) {
-        report.error(
-          WorkflowErrorCode.notYetSupported,
-          "\"\(name)\" is part of the language but this version does not run it yet", at: pointer.appending(name), .name
-        )
-      } else {
-        var (advice, near): (String, String?) = ("", nil)
-        switch meant[name] {
-        case .says(let text): advice = ": \(text)"
-        case .word(let word): near = word
-        case nil: near = NearNames.nearest(to: name, among: keys + later)
-        }
-        report.error(
-          report.codes.unknownKey, "\(what) has no member \"\(name)\"\(advice)", at: pointer.appending(name), .name,
-          near: near)
+      var (advice, near): (String, String?) = ("", nil)
+      switch meant[name] {
+      case .says(let text): advice = ": \(text)"
+      case .word(let word): near = word
+      case nil: near = NearNames.nearest(to: name, among: keys)
       }
+      report.error(
+        report.codes.unknownKey, "\(what) has no member \"\(name)\"\(advice)", at: pointer.appending(name), .name,
+        near: near)
     }
   }
 

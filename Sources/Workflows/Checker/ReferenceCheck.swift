@@ -100,7 +100,7 @@ struct ReferenceCheck {
             near: Self.adviceOfSaga[member] == nil ? NearNames.nearest(to: member, among: Self.sagaMembers) : nil)
         }
       case .name("input"): checkInput(one)
-      case .name("signal") where use.role == .accept: break
+      case .name("signal") where use.role.isAccept: break
       case .name("answer") where use.role == .poll: checkAnswer(one)
       case .name(let name) where hasItem(one) && Self.itemNames(of: draft).contains(name): break
       case .name(let name):
@@ -144,7 +144,7 @@ struct ReferenceCheck {
   private func hasItem(_ one: One) -> Bool {
     guard one.reader?.hasForEach == true else { return false }
     switch one.use.role {
-    case .action, .accept, .poll, .key, .undo: return true
+    case .action, .accept, .poll, .key, .undo, .undoAccept: return true
     case .when, .items, .turn, .output, .start: return false
     }
   }
@@ -174,14 +174,19 @@ struct ReferenceCheck {
     }
     var roots =
       switch one.use.role {
-      case .accept: Self.roots + ["signal"]
+      case .accept, .undoAccept: Self.roots + ["signal"]
       case .poll: Self.roots + ["answer"]
       case .start: Self.roots.filter { $0 != "steps" }
       case .action, .when, .turn, .undo, .output, .items, .key: Self.roots
       }
     if hasItem(one) { roots += names }
     var message = "the document has no \"\(name)\": it has \(roots.joined(separator: ", "))"
-    if name == "signal" { message = "\"signal\" is there only in \"accept\"; later its body is the step's output" }
+    if name == "signal" {
+      message =
+        "\"signal\" is there only in \"accept\"; "
+        + (one.use.role.undoOutcomes == nil
+          ? "later its body is the step's output" : "nothing reads the body of a signal that confirms an undo")
+    }
     if name == "answer" {
       message =
         "\"answer\" is there only in \"until\" and \"failWhen\" of a poll; later its body is the step's output"
@@ -403,7 +408,7 @@ struct ReferenceCheck {
       return
     }
     if member == .key || member == .uuid { return }
-    guard case .undo(let outcomes) = one.use.role else {
+    guard let outcomes = one.use.role.undoOutcomes else {
       error(
         one, WorkflowErrorCode.stepNotBefore,
         "\(id) isn't over when this is read: of itself a step can read steps.\(id).key and steps.\(id).uuid", token: 1)

@@ -1,32 +1,53 @@
 import JSON
 
-/// Warns of two steps that wait for signals with the same name when their conditions do not separate the signals.
+/// Warns of two steps, or undos, that wait for signals with the same name when their conditions do not separate the
+/// signals.
 struct SignalCheck {
   let definition: WorkflowDefinition
   let report: Report
 
   func check() {
-    let waits = definition.steps.compactMap { step in
-      if case .signal(let signal) = step.action { (step: step, signal: signal) } else { nil }
-    }
+    let waits = definition.steps.flatMap(waits)
     for (position, wait) in waits.enumerated() {
-      warnOfItems(of: wait.step, wait.signal)
+      warnOfItems(of: wait)
       let other = waits[..<position].first {
         $0.signal.name.hasSameScalars(as: wait.signal.name) && !isToldApart($0.signal, wait.signal)
       }
       guard let other else { continue }
       report.warning(
         WorkflowErrorCode.signalsAlike,
-        "\(other.step.id) and \(wait.step.id) both wait for the signal \"\(wait.signal.name)\", and their \"accept\"s don't "
+        "\(other.name) and \(wait.name) both wait for the signal \"\(wait.signal.name)\", and their \"accept\"s don't "
           + "tell whose a signal is: each takes the next that comes, also two of one person. Write conditions of which "
           + "only one holds for a signal, or use two names",
-        at: wait.step.pointer.appending("signal"))
+        at: wait.pointer)
     }
   }
 
+  /// A step, or its undo, that waits for a signal.
+  private struct Wait {
+    let step: Step
+    let signal: SignalAction
+    /// The name of what waits, in messages.
+    let name: String
+    let pointer: JSONPointer
+  }
+
+  private func waits(of step: Step) -> [Wait] {
+    var waits: [Wait] = []
+    if case .signal(let signal) = step.action {
+      waits.append(Wait(step: step, signal: signal, name: step.id, pointer: step.pointer.appending("signal")))
+    }
+    if let signal = step.undoSignal {
+      let pointer = step.pointer.appending("compensation").appending("signal")
+      waits.append(Wait(step: step, signal: signal, name: "the undo of \(step.id)", pointer: pointer))
+    }
+    return waits
+  }
+
   /// Warns of a `forEach` whose items all take the same signals.
-  private func warnOfItems(of step: Step, _ signal: SignalAction) {
-    guard let forEach = step.forEach else { return }
+  private func warnOfItems(of wait: Wait) {
+    let signal = wait.signal
+    guard let forEach = wait.step.forEach else { return }
     let names = [forEach.name, ForEach.indexName]
     let readsItem = signal.accept?.referencedQueries.contains { query in
       switch query.leadingTokens.first {
@@ -37,9 +58,9 @@ struct SignalCheck {
     if readsItem == true { return }
     report.warning(
       WorkflowErrorCode.signalsAlike,
-      "every item of \(step.id) waits for the signal \"\(signal.name)\", and the first waiting item takes the next that "
+      "every item of \(wait.name) waits for the signal \"\(signal.name)\", and the first waiting item takes the next that "
         + "comes: write an \"accept\" that compares the signal with \(forEach.name)",
-      at: step.pointer.appending("signal"))
+      at: wait.pointer)
   }
 
   /// Returns true when the steps may be meant for different signals: no body meets both schemas, or both conditions read

@@ -116,7 +116,7 @@ struct StepReader {
     let isCall = ActionReader.callKinds.contains(where: reader.has)
     let isAttempted = ActionReader.attemptKinds.contains(where: reader.has)
     draft.timeout = reader.duration("timeout") ?? (isCall && !reader.has("poll") ? attemptTimeout : nil)
-    draft.remind = remind(in: reader)
+    draft.remind = remind(in: reader, within: reader.has("timeout") ? reader.duration("timeout") : nil)
     draft.expected = reader.duration("expected")
     draft.retry = defaults.retry
     if let retry = reader.members["retry"] {
@@ -168,7 +168,8 @@ struct StepReader {
     }
   }
 
-  private func remind(in step: ObjectReader) -> Remind? {
+  /// - Parameter timeout: the timeout of the wait that the file sets; nil when it sets none.
+  func remind(in step: ObjectReader, within timeout: Duration?) -> Remind? {
     guard let json = step.members["remind"] else { return nil }
     guard
       let reader = ObjectReader(
@@ -184,7 +185,7 @@ struct StepReader {
         "\"every\" is at least \(DurationText.format(Remind.shortestEvery)), because each reminder is sent to people",
         at: reader.pointer(to: "every"))
     }
-    if let after, let timeout = step.has("timeout") ? step.duration("timeout") : nil, after >= timeout {
+    if let after, let timeout, after >= timeout {
       report.warning(
         WorkflowErrorCode.noEffect,
         "the wait ends after \(DurationText.format(timeout)), before the first reminder: write less into \"after\"",
@@ -204,61 +205,10 @@ struct StepReader {
     return .unspecified
   }
 
-  private func compensation(_ json: JSON, of draft: inout StepDraft, at pointer: JSONPointer) -> Compensation {
-    if case .string = json { return word(json, at: pointer) }
-    let what = "a compensation"
-    guard
-      let reader = ObjectReader(
-        json, at: pointer, what: what,
-        keys: ActionReader.attemptKinds + ["timeout", "expected", "retry", "appliesTo", "onFailure"],
-        later: ["signal", "delay", "fail", "workflow"],
-        meant: Meant.compensation,
-        report: report)
-    else { return .unspecified }
-    let appliesTo = outcomes(reader)
-    var actions = ActionReader(role: .undo(appliesTo), services: services, report: report)
-    let isAttempted = ActionReader.attemptKinds.contains(where: reader.has)
-    let hasLater = ["signal", "delay", "fail", "workflow"].contains(where: reader.has)
-    let action =
-      hasLater && !isAttempted ? nil : actions.action(in: reader, of: what, kinds: ActionReader.attemptKinds)
-    draft.uses += actions.uses
-
-    let given = reader.duration("timeout")
-    let isTask = action?.isTask ?? false
-    if isTask { actions.checkHeartbeat(of: reader, within: given) }
-    let timeout =
-      given ?? (isTask ? Undo.defaultTaskTimeout : defaults.timeout ?? Step.defaultAttemptTimeout)
-    let expected = reader.duration("expected")
-    var retry = RetryRules(policies: [], fallback: defaults.undoPolicy)
-    if let json = reader.members["retry"] {
-      retry = RetryReader(report: report).rules(json, at: reader.pointer(to: "retry"), base: defaults.undoPolicy)
-    }
-    let onFailure = reader.word("onFailure", of: OnUndoFailure.self) ?? .stuck
-    guard let action else { return .unspecified }
-    return .undo(
-      Undo(
-        action: action, timeout: timeout, expected: expected, retry: retry, appliesTo: appliesTo, onFailure: onFailure))
-  }
-
   /// Words of other engines for what follows a failure.
   private static let failureWords: [String: OnFailure] = [
     "ignore": .continue, "skip": .continue, "proceed": .continue, "fail": .compensate, "rollback": .compensate,
     "undo": .compensate, "abort": .compensate, "cancel": .compensate, "stop": .stuck, "wait": .stuck, "pause": .stuck,
     "manual": .stuck, "hold": .stuck, "block": .stuck,
   ]
-
-  /// Words of other engines for the outcome of a step.
-  private static let outcomeWords: [String: Outcome] = [
-    "success": .succeeded, "successful": .succeeded, "completed": .succeeded, "done": .succeeded, "failure": .failed,
-    "error": .failed, "timeout": .unknown,
-  ]
-
-  private func outcomes(_ reader: ObjectReader) -> Set<Outcome> {
-    guard let texts = reader.texts("appliesTo", atLeast: 1) else { return Undo.defaultAppliesTo }
-    return Set(
-      texts.compactMap { text, pointer in
-        ObjectReader.word(
-          text, of: Outcome.self, named: "appliesTo", synonyms: Self.outcomeWords, at: pointer, report: report)
-      })
-  }
 }

@@ -7,7 +7,10 @@ struct TimeCheck {
   let report: Report
 
   func check() {
-    for step in definition.steps { checkExpected(of: step) }
+    for step in definition.steps {
+      checkExpected(of: step)
+      checkExpectedUndo(of: step)
+    }
     var tooLong = false
     for step in definition.steps {
       let time = wait(of: step)
@@ -48,6 +51,18 @@ struct TimeCheck {
       "\"expected\" is \(DurationText.format(expected)), but \(step.id) waits \(DurationText.format(whole)) at most "
         + "(\(end)) and could never be overdue: write less than that",
       at: step.pointer.appending("expected"))
+  }
+
+  /// Reports an undo that waits, and whose wait ends before its expected time. The saga's timeout limits no undo.
+  private func checkExpectedUndo(of step: Step) {
+    guard let undo = step.undo, step.undoSignal != nil || step.undoWorkflow != nil, let expected = undo.expected,
+      let timeout = undo.timeout, expected >= timeout
+    else { return }
+    report.error(
+      WorkflowErrorCode.badValue,
+      "\"expected\" is \(DurationText.format(expected)), but the undo of \(step.id) waits \(DurationText.format(timeout)) "
+        + "at most (its \"timeout\") and could never be overdue: write less than that",
+      at: step.pointer.appending("compensation").appending("expected"))
   }
 
   private var place: JSONPointer {

@@ -108,9 +108,14 @@ public enum Compensation: Sendable, Hashable {
 
 /// The action that undoes a step: its compensation.
 public struct Undo: Sendable, Hashable {
+  /// What undoes the step: a call, a task, a signal that confirms it, or a workflow. In a step with `workflow` it turns the
+  /// step's own child back. In every other step it starts a child.
   public let action: Action
-  /// The timeout of one attempt; for a task, of the whole wait.
-  public let timeout: Duration
+  /// The timeout of one attempt; for a task and a signal, of the whole wait; for a child that the undo starts, of the wait
+  /// for its end. Nil when only the child's own timeout limits that wait.
+  public let timeout: Duration?
+  /// When people are reminded of the signal; nil for never, and for an undo that waits for no signal.
+  public let remind: Remind?
   /// The expected time of the compensation, with retries and backoff; nil when the file does not set it.
   public let expected: Duration?
   public let retry: RetryRules
@@ -121,20 +126,36 @@ public struct Undo: Sendable, Hashable {
   public static let defaultAppliesTo: Set<Outcome> = [.succeeded, .unknown]
   /// The number of attempts of an undo when the file does not set it.
   public static let defaultMaxAttempts = 10
-  /// The timeout of an undo by a worker when the file does not set it.
-  public static let defaultTaskTimeout = Duration.seconds(86_400)
+  /// The timeout of an undo by a worker or by a signal when the file does not set it. Then the saga is stuck, and an
+  /// operator learns of it.
+  public static let defaultWaitTimeout = Duration.seconds(86_400)
 
   public init(
-    action: Action, timeout: Duration = Step.defaultAttemptTimeout, expected: Duration? = nil,
+    action: Action, timeout: Duration? = Step.defaultAttemptTimeout, remind: Remind? = nil, expected: Duration? = nil,
     retry: RetryRules = .builtInUndo, appliesTo: Set<Outcome> = Undo.defaultAppliesTo,
     onFailure: OnUndoFailure = .stuck
   ) {
     self.action = action
     self.timeout = timeout
+    self.remind = remind
     self.expected = expected
     self.retry = retry
     self.appliesTo = appliesTo
     self.onFailure = onFailure
+  }
+}
+
+extension Step {
+  /// The undo of the step; nil when nothing undoes it.
+  public var undo: Undo? { if case .undo(let undo) = compensation { undo } else { nil } }
+
+  /// The signal that confirms the undo of the step; nil for every other undo.
+  public var undoSignal: SignalAction? { if case .signal(let signal)? = undo?.action { signal } else { nil } }
+
+  /// The workflow that the undo of the step starts; nil for every other undo, also for one that turns the step's own child
+  /// back.
+  public var undoWorkflow: WorkflowAction? {
+    if case .workflow(let workflow)? = undo?.action, !action.isWorkflow { workflow } else { nil }
   }
 }
 

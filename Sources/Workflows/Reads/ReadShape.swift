@@ -129,6 +129,8 @@ package struct ReadPlace: Sendable, Hashable {
     case output(String)
     /// The status and the headers of the answer to an `http` step.
     case answer(String)
+    /// The body of the signal that confirms the undo of a step.
+    case undoSignal(String)
   }
   package enum Part: Sendable, Hashable {
     case member(String)
@@ -151,7 +153,7 @@ package struct ReadPlace: Sendable, Hashable {
     for case .member(let name) in path.reversed() { return name }
     switch root {
     case .input: return "input"
-    case .output(let step), .answer(let step): return step
+    case .output(let step), .answer(let step), .undoSignal(let step): return step
     }
   }
 
@@ -162,6 +164,7 @@ package struct ReadPlace: Sendable, Hashable {
       case .input: "input"
       case .output(let step): "steps.\(step).output"
       case .answer(let step): "steps.\(step).answer"
+      case .undoSignal(let step): "the signal of the undo of \(step)"
       }
     return start
       + path.map { part in

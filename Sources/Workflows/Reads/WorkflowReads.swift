@@ -31,8 +31,8 @@ private struct ReadCollector {
   private(set) var roots: [(root: ReadPlace.Root, shape: ReadShape)] = []
   /// The step whose condition is read.
   private var reader: String?
-  /// The signal step whose `accept` is read.
-  private var signal: String?
+  /// The body of the signal whose `accept` is read.
+  private var signal: ReadPlace.Root?
   /// The step whose `poll` is read.
   private var answered: String?
   /// The shapes of the items of steps with `forEach`, by the ids of the steps.
@@ -53,17 +53,18 @@ private struct ReadCollector {
       if let key = forEach.key { collect(key, .text) }
     }
     defer { item = nil }
-    collect(step.action, of: step.id)
+    collect(step.action, of: step.id, body: .output(step.id))
     if let poll = step.poll {
       (reader, answered) = (step.id, step.id)
       collect(poll.until.condition, nil)
       if let failWhen = poll.failWhen { collect(failWhen.condition, nil) }
       (reader, answered) = (nil, nil)
     }
-    if case .undo(let undo) = step.compensation { collect(undo.action, of: step.id) }
+    if let undo = step.undo { collect(undo.action, of: step.id, body: .undoSignal(step.id)) }
   }
 
-  private mutating func collect(_ action: Action, of step: String) {
+  /// - Parameter body: where the body of a signal is.
+  private mutating func collect(_ action: Action, of step: String, body: ReadPlace.Root) {
     switch action {
     case .http(let http):
       for text in [http.path] + (http.headers + http.query).map(\.value) { collect(text) }
@@ -77,7 +78,7 @@ private struct ReadCollector {
       if let key = workflow.key { collect(key, .text) }
     case .signal(let wait):
       guard let accept = wait.accept else { return }
-      (reader, signal) = (step, step)
+      (reader, signal) = (step, body)
       collect(accept.condition, nil)
       (reader, signal) = (nil, nil)
     case .delay(.for), .group: break
@@ -149,7 +150,7 @@ private struct ReadCollector {
       case "input": shape = root(.input)
       case "signal":
         guard let signal else { return nil }
-        shape = root(.output(signal))
+        shape = root(signal)
       case "answer":
         guard let answered, case .name("body")? = segments.first?.singularToken else { return nil }
         segments = segments.dropFirst()

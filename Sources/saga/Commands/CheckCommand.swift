@@ -239,11 +239,15 @@ struct DefinitionDrawing {
     }
     if step.pivot { facts.append("pivot: no way back") }
     switch step.compensation {
-    case .undo(let undo): facts.append("undone by \(Self.words(undo.action))")
+    case .undo(let undo): facts.append("undone by \(Self.undoWords(undo.action))")
     case .none: facts.append("needs no undo")
     case .unspecified: break
     }
     return facts.joined(separator: "; ")
+  }
+
+  private static func undoWords(_ action: Action) -> String {
+    if case .signal(let signal) = action { "signal \(signal.name), for which it waits" } else { words(action) }
   }
 
   private static func words(_ action: Action) -> String {

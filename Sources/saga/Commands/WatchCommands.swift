@@ -108,9 +108,9 @@ func followEvents(_ invocation: Invocation, follow: Bool) async throws -> ExitSt
 let signalCommand = CommandSpec(
   "signal", summary: "send a signal that a step waits for",
   about: [
-    "A signal goes to one step: the first that waits for its name and accepts it. The engine keeps a signal that comes "
-      + "before its step waits. A repeat with the same key and body changes nothing and says what became of the signal. "
-      + "Without --key every signal is a new one."
+    "A signal goes to one step: the first that waits for its name, itself or for its undo, and accepts it. The engine "
+      + "keeps a signal that comes before its step waits. A repeat with the same key and body changes nothing and says "
+      + "what became of the signal. Without --key every signal is a new one."
   ],
   operands: [
     OperandSpec("ID", help: "the saga's id"), OperandSpec("NAME", help: "the signal's name in the workflow"),
@@ -153,7 +153,10 @@ enum SignalLine {
 
   private static func what(_ word: String, of answer: SignalResponse) -> String? {
     switch word {
-    case "taken": return answer.step.map { "step \($0), which waited for \(answer.signal), took it" }
+    case "taken":
+      return answer.step.map {
+        "\(answer.phase == "undo" ? "the undo of " : "")step \($0), which waited for \(answer.signal), took it"
+      }
     case "kept":
       let steps = answer.candidates.joined(separator: ", ")
       return "no step waits for \(answer.signal) yet"

@@ -48,7 +48,10 @@ struct SagaDrawing {
         facts.append(("deadline", "\(TimeText.short(deadline, besides: started)), \(when)"))
       }
     }
-    if let parent = saga.parent { facts.append(("child of", "\(parent.id), step \(parent.step)")) }
+    if let parent = saga.parent {
+      let what = parent.phase == "undo" ? "the undo of step" : "step"
+      facts.append(("child of", "\(parent.id), \(what) \(parent.step)"))
+    }
     if !saga.labels.isEmpty { facts.append(("labels", LabelText.all(saga.labels))) }
     if !saga.tags.isEmpty { facts.append(("tags", saga.tags.joined(separator: ", "))) }
     // The steps and the output below say this of a completed saga.

@@ -43,8 +43,7 @@ struct StepWords {
       if step.waitingFor?.kind == "signal" { facts.append("for signal \(step.waitingFor?.signal ?? "")") }
       if let poll = step.poll { facts += self.facts(of: poll) }
       if let until = step.until { facts.append("until \(TimeText.short(until, besides: start))") }
-      if let times = step.waitingFor?.reminders { facts.append("reminded \(times == 1 ? "once" : "\(times) times")") }
-      if let next = step.waitingFor?.remindAt { facts.append("reminder " + when(next)) }
+      facts += reminders(of: step.waitingFor)
     default:
       if step.attempt > 1 { facts.append("\(step.attempt) tries") }
     }
@@ -101,9 +100,16 @@ struct StepWords {
     let most = undo.maxAttempts.map { " of \($0)" } ?? ""
     switch undo.status {
     case "running": return attempt > 1 ? ["undo try \(attempt)\(most)"] : []
+    case "waiting":
+      let what =
+        if let signal = undo.waitingFor?.signal { "for signal \(signal) to confirm the undo" } else {
+          "for the child that undoes it"
+        }
+      return [what] + (undo.until.map { ["until \(TimeText.short($0, besides: start))"] } ?? [])
+        + reminders(of: undo.waitingFor)
     case "backingOff": return ["undo tried \(attempt)\(most)"] + (undo.retryAt.map { ["again " + when($0)] } ?? [])
     case "undone":
-      if undo.how == "undone" { return ["by hand"] }
+      if undo.how == "resolved" { return ["by hand"] }
       var facts: [String] = []
       if let began = undo.startedAt, let end = undo.endedAt {
         let tries = attempt > 1 ? " in \(attempt) tries" : ""
@@ -116,6 +122,12 @@ struct StepWords {
     }
   }
 
+  /// `reminded 2 times`, and when the next reminder comes.
+  private func reminders(of waiting: SagaResponse.Step.Waiting?) -> [String] {
+    (waiting?.reminders.map { ["reminded \($0 == 1 ? "once" : "\($0) times")"] } ?? [])
+      + (waiting?.remindAt.map { ["reminder " + when($0)] } ?? [])
+  }
+
   private func when(_ time: Timestamp) -> String { time > now ? "in \(TimeText.duration(time - now))" : "now" }
 
   func notes(of step: SagaResponse.Step) -> [(text: String, colour: Style.Colour?)] {
@@ -126,14 +138,19 @@ struct StepWords {
     }
     if let error = step.outputError { notes.append(("no output: " + error.line, .yellow)) }
     if let undo = step.undo, let error = undo.error, undo.status != "undone" {
-      notes.append(("undo: " + error.line, .red))
+      let unknown = error.outcome == "unknown" ? "; what it did may remain" : ""
+      notes.append(("undo: " + error.line + unknown, .red))
     }
-    if let child = step.child {
-      notes.append(("\(child.workflow) \(child.id)" + (child.status.map { ": \($0)" } ?? ""), nil))
-    }
+    if let child = step.child { notes.append((line(of: child), nil)) }
+    if let child = step.undo?.child { notes.append(("undo: " + line(of: child), nil)) }
     if let progress = step.progress { notes.append((line(of: progress), nil)) }
     if let progress = step.undo?.progress { notes.append(("undo: " + line(of: progress), nil)) }
     return notes
+  }
+
+  /// `deliver-results 019c…: stuck`
+  private func line(of child: SagaResponse.Step.Child) -> String {
+    "\(child.workflow) \(child.id)" + (child.status.map { ": \($0)" } ?? "")
   }
 
   /// `40%, thawing the plate (12s ago)`

@@ -72,7 +72,7 @@ struct StoryLines {
       case .task(let task): details.append("input \(Self.spaced(task.input))")
       case .workflow(let workflow):
         if let key = workflow.key { details.append("start key \(key)") }
-        if call.phase == .forward { details.append("input \(Self.spaced(workflow.input))") }
+        if !workflow.turnsBack { details.append("input \(Self.spaced(workflow.input))") }
       }
       details.append("key \(call.idempotencyKey)")
       if line.isMadeUp { details.append("answer made up") }

@@ -109,6 +109,26 @@ enum Samples {
     }
     """
 
+  /// A scan that a person undoes, a call that another saga undoes, and behind them a wait.
+  static let undos = """
+    {
+      "name": "take-in", "version": 1, "timeout": "2h",
+      "steps": [
+        { "id": "scan", "timeout": "30m", "signal": { "name": "scanned" },
+          "compensation": {
+            "signal": {
+              "name": "taken-out", "accept": "$.signal.barcode == $.input.barcode",
+              "schema": { "type": "object", "required": ["barcode"], "properties": { "barcode": { "type": "string" } } }
+            },
+            "timeout": "2h", "remind": { "after": "30m" } } },
+        { "id": "load", "http": { "service": "robot", "method": "PUT", "path": "/loads/${steps.load.uuid}" },
+          "compensation": { "workflow": { "name": "unload", "input": { "rack": "${input.barcode}" } }, "timeout": "1d",
+                            "retry": { "maxAttempts": 2 } } },
+        { "id": "wait", "timeout": "30m", "signal": { "name": "go" } }
+      ]
+    }
+    """
+
   /// A command over Kafka, which another undoes, and behind it a wait.
   static let kafka = """
     {

@@ -41,7 +41,8 @@ struct SimulationTests {
       ("firesEarly", "never early"), ("forgetsUnknown", "unknown stays unknown"), ("forgetsTimeout", "nothing silent"),
       ("forgetsRelease", "turns are released"), ("ignoresLimit", "turns never beyond the limit"),
       ("ignoresMaxParallel", "maxParallel"), ("toleratesOneMore", "tolerated failures"),
-      ("forgetsItems", "compensated means undone"),
+      ("forgetsItems", "compensated means undone"), ("confirmsByAnySignal", "12 signals"),
+      ("takesAnyEndOfUndo", "children"),
     ])
   func finds(fault: String, rule: String) async throws {
     let run = try await simulate(

@@ -1,3 +1,4 @@
+import JSON
 import Persistence
 import SagaCore
 import Values
@@ -33,6 +34,10 @@ public enum EngineFault: String, Sendable, CaseIterable {
   case toleratesOneMore
   /// A saga that compensates does not undo the items of a step.
   case forgetsItems
+  /// An undo takes every signal of its name, whatever the signal says.
+  case confirmsByAnySignal
+  /// A child that undoes a step has undone it, however the child has ended.
+  case takesAnyEndOfUndo
 
   /// The fault of the table of turns; nil when the fault lies elsewhere.
   var ofTurns: TurnFault? {
@@ -40,7 +45,8 @@ public enum EngineFault: String, Sendable, CaseIterable {
     case .forgetsRelease: .forgetsRelease
     case .ignoresLimit: .ignoresLimit
     case .answersBeforeAppend, .undoesInForwardOrder, .forgetsSkippedPivot, .dropsKeptSignal, .firesEarly,
-      .forgetsUnknown, .forgetsTimeout, .ignoresMaxParallel, .toleratesOneMore, .forgetsItems:
+      .forgetsUnknown, .forgetsTimeout, .ignoresMaxParallel, .toleratesOneMore, .forgetsItems, .confirmsByAnySignal,
+      .takesAnyEndOfUndo:
       nil
     }
   }
@@ -144,6 +150,17 @@ public enum EngineFault: String, Sendable, CaseIterable {
           command, state, definition: definition.withoutUndoOfItems, now: now, learned: learned,
           isDraining: isDraining)
       }
+    case .confirmsByAnySignal:
+      return { (command, state, definition, now, learned, isDraining) throws(Refusal) in
+        try Decider.decide(
+          command, state, definition: definition.acceptingAllConfirmations, now: now, learned: learned,
+          isDraining: isDraining)
+      }
+    case .takesAnyEndOfUndo:
+      return { (command, state, definition, now, learned, isDraining) throws(Refusal) in
+        try Decider.decide(
+          command.withCompletedUndo, state, definition: definition, now: now, learned: learned, isDraining: isDraining)
+      }
     }
   }
 }
@@ -176,12 +193,34 @@ extension WorkflowDefinition {
       })
   }
 
+  /// The same steps, with undos that accept every body of their signals.
+  fileprivate var acceptingAllConfirmations: WorkflowDefinition {
+    with(
+      steps.map { step in
+        guard let undo = step.undo, let signal = step.undoSignal else { return step }
+        let all = Undo(
+          action: .signal(SignalAction(name: signal.name)), timeout: undo.timeout, remind: undo.remind,
+          expected: undo.expected, retry: undo.retry, appliesTo: undo.appliesTo, onFailure: undo.onFailure)
+        return step.changed(dependsOn: step.dependsOn, pivot: step.pivot, compensation: .undo(all))
+      })
+  }
+
   fileprivate var withoutUndoOfItems: WorkflowDefinition {
     with(
       steps.map { step in
         step.forEach == nil
           ? step : step.changed(dependsOn: step.dependsOn, pivot: step.pivot, compensation: Compensation.none)
       })
+  }
+}
+
+extension SagaCommand {
+  /// The same command, with a completed child in the report on a child that undoes a step.
+  fileprivate var withCompletedUndo: SagaCommand {
+    guard case .child(let report) = self, report.phase == .undo, case .ended(let end) = report.content,
+      let completed = ChildEnd(of: ChildLink(saga: end.child, workflow: end.workflow, version: 1), .succeeded(.null))
+    else { return self }
+    return .child(ChildReport(step: report.step, round: report.round, phase: .undo, .ended(completed)))
   }
 }
 

@@ -252,9 +252,10 @@ extension World {
         }
         func sendWhatIsAwaited() async -> Bool {
           let items = now.steps.flatMap { step in now.items(of: step.id).map(all) ?? [] }
-          guard let name = (Array(now.steps) + items).compactMap({ $0.wait?.signal }).first else { return false }
+          func awaited(_ step: StepState) -> String? { (step.wait ?? step.undoWait)?.signal }
+          guard let name = (Array(now.steps) + items).compactMap(awaited).first else { return false }
           // Each item that waits takes one signal.
-          let waiting = items.count { $0.wait?.signal == name }
+          let waiting = items.count { awaited($0) == name }
           for index in 0..<max(1, waiting) {
             let number = 100_000 + (saga.number * 100 + turn) * 100 + index
             await send(

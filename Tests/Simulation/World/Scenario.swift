@@ -32,8 +32,10 @@ struct Scenario: Sendable {
         keepsTombstones: id == "x")
     }, timeoutMs: 600_000)
 
-  /// Whether a step of some workflow starts children.
-  var hasChildren: Bool { workflows.contains { $0.steps.contains(where: \.isChild) } }
+  /// Whether a step of some workflow, or its undo, starts children.
+  var hasChildren: Bool {
+    workflows.contains { $0.steps.contains { $0.isChild || $0.undo?.isChild == true } }
+  }
 
   /// Returns the plan of a workflow.
   func workflow(named name: String) -> WorkflowPlan? {
@@ -102,7 +104,10 @@ extension Scenario {
     storeTrouble = dice.pick([0, 0, 5, 25])
     creep = dice.pick([0, 2, 20])
     workflows = (0..<dice.number(1...2)).map { Self.workflow($0, seed: seed) }
-    for number in workflows.indices { Self.addTurns(to: &workflows[number], number, seed: seed) }
+    for number in workflows.indices {
+      Self.addTurns(to: &workflows[number], number, seed: seed)
+      Self.addUndos(to: &workflows[number], number, seed: seed)
+    }
     let workflowCount = workflows.count
     sagas = (0..<dice.number(1...4)).map { number in
       SagaPlan(
@@ -152,6 +157,7 @@ extension Scenario {
         }
       return Stop(number: number, kind: kind, pause: dice.time(1...30_000))
     }
+    addSignalsOfUndos(until: spanMs)
   }
 
   /// Lets some sagas and steps wait for their turns. Both workflows have the same keys.
@@ -166,6 +172,35 @@ extension Scenario {
     for index in plan.steps.indices where dice.chance(40) {
       if case .fail = plan.steps[index].kind { continue }
       plan.steps[index].concurrency = turn()
+    }
+  }
+
+  /// Lets a signal or a child undo some steps.
+  private static func addUndos(to plan: inout WorkflowPlan, _ number: Int, seed: UInt64) {
+    // Dice of their own, so that a seed from before there were such undos mostly gives the same workflow.
+    var dice = Dice(seed, "undos", number)
+    guard dice.chance(35) else { return }
+    for index in plan.steps.indices where plan.steps[index].isAttempted && dice.chance(50) {
+      guard case .undo(var undo) = plan.steps[index].compensation else { continue }
+      undo.way = dice.chance(50) ? .signal(accepts: dice.chance(70)) : .child(isLimited: dice.chance(30))
+      undo.timeoutMs = dice.number(1_000...120_000)
+      plan.steps[index].compensation = .undo(undo)
+    }
+  }
+
+  /// People confirm undos, also early, and also with a word that the undo does not accept.
+  private mutating func addSignalsOfUndos(until spanMs: Int) {
+    for saga in sagas {
+      for step in workflows[saga.workflow].steps {
+        guard let signal = step.undo?.signal else { continue }
+        var dice = Dice(seed, "signals of the undo of \(step.id)", saga.number)
+        for _ in 0..<dice.number(0...(step.forEach == nil ? 2 : 8)) {
+          signals.append(
+            SignalPlan(
+              number: signals.count, saga: saga.number, name: signal.name, at: dice.time(1...spanMs),
+              isGood: dice.chance(70)))
+        }
+      }
     }
   }
 

@@ -148,6 +148,18 @@ struct StepPlan: Sendable {
     case undo(Undo)
   }
   struct Undo: Sendable {
+    /// What undoes the step.
+    enum Way: Sendable {
+      /// A call like that of the step.
+      case call
+      /// A person who sends the signal `binned`.
+      case signal(accepts: Bool)
+      /// A saga of the scenario's child workflow. `isLimited`: the wait for its end has a timeout.
+      case child(isLimited: Bool)
+    }
+    static let signalName = "binned"
+
+    var way = Way.call
     /// The outcomes of a round after which the step is undone; nil: as the language has it.
     var appliesTo: [String]?
     /// Whether compensation continues when the undo failed for good.
@@ -156,6 +168,14 @@ struct StepPlan: Sendable {
     var timeoutMs: Int
 
     func applies(to outcome: String) -> Bool { (appliesTo ?? ["succeeded", "unknown"]).contains(outcome) }
+
+    /// The signal that confirms the undo; nil for every other undo.
+    var signal: (name: String, accepts: Bool)? {
+      if case .signal(let accepts) = way { (Self.signalName, accepts) } else { nil }
+    }
+
+    var isChild: Bool { if case .child = way { true } else { false } }
+    var isCall: Bool { if case .call = way { true } else { false } }
   }
   /// How a step does its items.
   struct ForEach: Sendable {
@@ -336,12 +356,24 @@ extension StepPlan {
     case .unspecified: break
     case .none: members["compensation"] = "none"
     case .undo(let undo):
-      var compensation: JSONObject = [
-        isKafka ? "kafka" : "http": call(isUndo: true), "timeout": .string("\(undo.timeoutMs)ms"),
-      ]
+      var compensation: JSONObject = [:]
+      var timeoutMs: Int? = undo.timeoutMs
+      switch undo.way {
+      case .call: compensation[isKafka ? "kafka" : "http"] = call(isUndo: true)
+      case .signal(let accepts):
+        var signal: JSONObject = ["name": .string(Undo.signalName)]
+        if accepts { signal["accept"] = "$.signal.ok == true" }
+        compensation["signal"] = .object(signal)
+      case .child(let isLimited):
+        compensation["workflow"] = [
+          "name": .string(Scenario.childName), "input": ["value": "${input.value}", "flags": "${input.flags}"],
+        ]
+        if !isLimited { timeoutMs = nil }
+      }
+      compensation["timeout"] = timeoutMs.map { .string("\($0)ms") }
       if let appliesTo = undo.appliesTo { compensation["appliesTo"] = .array(appliesTo.map(JSON.string)) }
       if undo.isCourtesy { compensation["onFailure"] = "continue" }
-      if let most = undo.maxAttempts {
+      if let most = undo.maxAttempts, undo.signal == nil {
         compensation["retry"] = ["maxAttempts": .int(most), "initialInterval": .string("\(firstPauseMs)ms")]
       }
       members["compensation"] = .object(compensation)

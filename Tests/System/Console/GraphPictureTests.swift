@@ -42,7 +42,7 @@ struct GraphPictureTests {
     return shipped + [
       steps([[]]), steps([[], [], []]), steps([[], [0], [1], [2, 0], [3, 1, 0]]),
       steps([[], [], [1, 0], [0], [2, 3], [], [5, 1], [6, 4]]), random(60, seed: 7), random(60, seed: 8), signs,
-      groups, stacks,
+      groups, stacks, undos,
     ]
   }
 
@@ -84,6 +84,22 @@ struct GraphPictureTests {
         "kafka": ["service": "robot", "command": "run"],
       ],
       ["id": "stop", "when": "$.input.id == 'x'", "fail": ["code": "STOPPED"]],
+    ],
+  ]
+
+  /// Steps that a signal and a workflow undo.
+  private static let undos: JSON = [
+    "name": "undos", "version": 1, "timeout": "9d",
+    "steps": [
+      [
+        "id": "scan", "signal": ["name": "scanned"], "timeout": "1h",
+        "compensation": ["signal": ["name": "taken-out"], "remind": ["after": "1h"]],
+      ],
+      [
+        "id": "load", "http": ["service": "robot", "method": "PUT", "path": "/loads/1"],
+        "compensation": ["workflow": ["name": "unload"]],
+      ],
+      ["id": "child", "workflow": ["name": "other"]],
     ],
   ]
 

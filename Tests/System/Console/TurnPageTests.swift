@@ -21,7 +21,7 @@ extension ConsoleTests {
     "steps": [["id": "cleaned", "signal": ["name": "cleaned"], "timeout": "1h"]],
   ]
 
-  private static func register(_ workflows: JSON..., at site: ConsoleSite) async throws {
+  static func register(_ workflows: JSON..., at site: ConsoleSite) async throws {
     for workflow in workflows {
       let answer = try await site.site.call("POST", "\(site.engine.url)/v1/workflows", body: workflow)
       #expect(answer.status == 201, "\(answer.body.text())")
@@ -54,12 +54,12 @@ extension ConsoleTests {
   }
 
   /// Clicks an element in one turn of the page, which may draw it again between two.
-  private static func press(_ selector: String, on page: ChromiumPage) async throws {
+  static func press(_ selector: String, on page: ChromiumPage) async throws {
     try await page.wait(
       "(() => { const found = document.querySelector('\(selector)'); found?.click(); return Boolean(found); })()")
   }
 
-  private static func check(_ page: ChromiumPage) async throws {
+  static func check(_ page: ChromiumPage) async throws {
     try await page.wait("document.getAnimations().length === 0")
     #expect(try await page.run(PageChecks.contrast) == [])
     #expect(try await page.run(PageChecks.names) == [])

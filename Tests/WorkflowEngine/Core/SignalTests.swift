@@ -93,7 +93,7 @@ struct SignalTests {
     #expect(Self.code(saga, "d2", ["approved": false]) == EngineErrorCode.signalTooLate)
     #expect(try saga.when(Self.approve("d2", ["approved": false], by: "bert")) == [], "and recorded once")
     guard let refused = (saga.log.last?.what as? SignalRefused)?.refusal else {
-      Issue.record("the refusal is no event")
+      Issue.record("the history lacks the refusal")
       return
     }
     #expect(refused.body == ["approved": false] && refused.by == "bert" && refused.from == "rest 10.0.0.7")
@@ -199,7 +199,7 @@ struct SignalTests {
     let body: JSON = .string(String(repeating: "x", count: 5_000))
     try saga.when(Self.approve("1", body))
     guard let refused = (saga.log.last?.what as? SignalRefused)?.refusal else {
-      Issue.record("the refusal is no event")
+      Issue.record("the history lacks the refusal")
       return
     }
     #expect(refused.body == nil && refused.bytes == 5_002 && refused.digest.utf8.count == 32)

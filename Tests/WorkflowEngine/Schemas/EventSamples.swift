@@ -39,7 +39,7 @@ enum EventSamples {
     case "stepSkipped": [StepSkipped(step: "storeSample"), StepSkipped(step: "notify")]
     case "waitStarted":
       [
-        WaitStarted(step: "approve", until: later, signal: "approval", remindAt: later),
+        WaitStarted(step: "approve", until: later, signal: "approval", remindAt: later, phase: .undo),
         WaitStarted(step: "approve", until: nil, signal: nil),
       ]
     case "waitReminded":
@@ -80,7 +80,7 @@ enum EventSamples {
       [TurnReleased(step: "createSample", key: "HiSeq-1"), TurnReleased(step: "thawed", key: "4")]
     case "childStarted":
       [
-        ChildStarted(step: "createSample", child: child),
+        ChildStarted(step: "createSample", child: child, phase: .undo, until: later),
         ChildStarted(step: "storeSample[A1]", child: child),
       ]
     case "sagaReopened":
@@ -167,7 +167,7 @@ enum EventSamples {
       }
     case "undoFailed":
       [
-        UndoFailed(step: "createSample", failure: answeredFailure, blocks: true),
+        UndoFailed(step: "createSample", failure: answeredFailure, blocks: true, isUnknown: true),
         UndoFailed(step: "createSample", failure: bareFailure, blocks: false),
       ]
     case "operatorRetried":

@@ -1,33 +1,52 @@
 import JSON
 import Values
 
-/// The step has a child, and waits until the child has ended.
+/// The step, or its undo, has a child, and waits until the child has ended.
 public struct ChildStarted: SagaEventContent {
   public static let typeName = "childStarted"
   public let step: String
   public let child: ChildLink
+  /// Whether the child does the step or undoes it. Events of older versions are of children that do it.
+  public var phase = StepPhase.forward
+  /// The end of the wait for a child that undoes the step; nil when only the child's own timeout limits it.
+  public var until: Timestamp?
   public var stepID: String? { step }
 
   public static func read(_ data: EventReader) throws(UnreadableEvent) -> Self {
-    Self(step: try data.string("step"), child: try ChildLink.read(data))
+    Self(
+      step: try data.string("step"), child: try ChildLink.read(data), phase: try data.phase(),
+      until: try data.optionalTimestamp("until"))
   }
 
   public func write(to data: inout JSONObject) {
     data["step"] = .string(step)
     child.add(to: &data)
+    data.write(phase)
+    data["until"] = until.map(JSON.timestamp)
   }
 
   public func apply(to saga: inout SagaState, at: Timestamp) throws(HistoryError) {
     try saga.update(step, by: Self.typeName, at: at) { step in
-      guard case .running(let attempt) = step.stage, attempt.polling == nil, attempt.offer == nil else { return false }
-      step.stage = .waiting(StepStage.Wait(signal: nil, until: nil))
-      step.child = child
+      guard let inFlight = step.inFlight, inFlight.phase == phase, inFlight.attempt.polling == nil,
+        inFlight.attempt.offer == nil
+      else { return false }
+      switch phase {
+      case .forward:
+        step.stage = .waiting(StepStage.Wait(signal: nil, until: nil))
+        step.child = child
+      case .undo:
+        step.stage = .undoWaiting(StepStage.Wait(signal: nil, until: until))
+        step.undoChild = child
+      }
       return true
     }
   }
 
   public var timeline: [TimelineNote] {
-    [.begin(step: step, .forward, .wait), .mark("\(step) started \(child.workflow) \(child.saga)")]
+    [
+      .begin(step: step, phase, .wait),
+      .mark("\(phase == .undo ? "the undo of " : "")\(step) started \(child.workflow) \(child.saga)"),
+    ]
   }
 }
 

@@ -5,6 +5,11 @@ import Workflows
 // A step with `workflow` starts another saga, its child, and waits until the child has ended. The start is an attempt.
 // The end of the child comes as a report. The step's undo asks the child to turn back, and its attempt lasts until the
 // child has ended again.
+//
+// An undo with `workflow` starts a child, too, and waits for its end. A completed child has undone the step. Of a
+// compensated child nothing remains, so the attempt has failed, and the next one starts another child under another key.
+// What an abandoned child did remains, so the undo fails, and no attempt follows by itself. The same holds for a child that
+// has not ended in time. A retry asks that child again. The child of an undo is never undone itself.
 
 /// The saga that started a child, and the step for which it did.
 public struct ParentLink: Sendable, Hashable {
@@ -28,6 +33,8 @@ public struct ParentLink: Sendable, Hashable {
 
   /// The round of the step; nil when the key has another form.
   public var round: Int? { IdempotencyKey.Parts(key)?.round }
+  /// Whether the child does the step or undoes it.
+  public var phase: StepPhase { IdempotencyKey.Parts(key)?.phase ?? .forward }
 
   static func read(_ data: EventReader) throws(UnreadableEvent) -> ParentLink {
     guard let saga = UniqueID(try data.string("saga")) else { throw data.unreadable("saga") }
@@ -69,6 +76,8 @@ public struct ChildReport: Sendable, Hashable {
   /// The id of the step, or of the item.
   public let step: String
   public let round: Int
+  /// Whether the child does the step or undoes it.
+  public let phase: StepPhase
   public let content: Content
 
   public enum Content: Sendable, Hashable {
@@ -77,9 +86,10 @@ public struct ChildReport: Sendable, Hashable {
     case ended(ChildEnd)
   }
 
-  public init(step: String, round: Int, _ content: Content) {
+  public init(step: String, round: Int, phase: StepPhase = .forward, _ content: Content) {
     self.step = step
     self.round = round
+    self.phase = phase
     self.content = content
   }
 
@@ -88,7 +98,7 @@ public struct ChildReport: Sendable, Hashable {
     guard let parent = child.start.parent, let round = parent.round, let end = ChildEnd(child, definition) else {
       return nil
     }
-    self.init(step: parent.step, round: round, .ended(end))
+    self.init(step: parent.step, round: round, phase: parent.phase, .ended(end))
   }
 }
 
@@ -166,23 +176,35 @@ extension StepState {
   public var awaitedChild: ChildLink? {
     if case .waiting(let wait) = stage, wait.signal == nil { child } else { nil }
   }
+
+  /// The child for which the undo of the step waits; nil for every other undo.
+  public var awaitedUndoChild: ChildLink? {
+    if case .undoWaiting(let wait) = stage, wait.signal == nil { undoChild } else { nil }
+  }
+
+  /// Notes that the child of the undo has ended, if the undo waits for one. An event that ends the wait calls it first.
+  /// - Parameter isUnknown: whether the child was abandoned, or goes on. Then the next attempt asks the same child.
+  mutating func noteEndOfUndoChild(isUnknown: Bool) {
+    if awaitedUndoChild != nil, !isUnknown { undoChildrenEnded += 1 }
+  }
 }
 
 extension SagaState {
   /// The most children that `children` returns.
   package static let mostChildren = 200
 
-  /// The children of steps, and those of items under way: at most `mostChildren`.
+  /// The children of steps and of their undos, and those of items under way: at most `mostChildren`.
   package var children: [ChildLink] {
-    var links = steps.compactMap(\.child)
-    for item in sets.underWay.items where links.count < Self.mostChildren {
-      if let child = steps[item].child { links.append(child) }
-    }
-    return Array(links.prefix(Self.mostChildren))
+    func links(_ step: StepState) -> [ChildLink] { [step.child, step.undoChild].compactMap(\.self) }
+    var all = steps.flatMap(links)
+    for item in sets.underWay.items where all.count < Self.mostChildren { all += links(steps[item]) }
+    return Array(all.prefix(Self.mostChildren))
   }
 
-  /// The children for which steps and items wait.
-  package var awaitedChildren: [ChildLink] { sets.waiting.compactMap { steps[$0].awaitedChild } }
+  /// The children for which steps, items and undos wait.
+  package var awaitedChildren: [ChildLink] {
+    sets.waiting.compactMap { steps[$0].awaitedChild } + sets.undoing.compactMap { steps[$0].awaitedUndoChild }
+  }
 }
 
 extension Decider {
@@ -190,26 +212,35 @@ extension Decider {
 
   /// Begins the attempt that starts a child.
   mutating func startChild(_ step: Int) {
-    if let parent = state.start.parent, parent.depth >= ParentLink.deepest {
-      fail(
-        step,
-        StepFailure(
-          code: EngineErrorCode.childTooDeep,
-          message:
-            "\(parent.depth) sagas are above this one, the most that there may be: a workflow that starts itself, "
-            + "at once or by others, would go on without an end."))
-      return
-    }
-    startAttempt(step)
+    if let failure = tooDeep { fail(step, failure) } else { startAttempt(step) }
   }
+
+  /// Why the saga can't start a child; nil when it can.
+  private var tooDeep: StepFailure? {
+    guard let parent = state.start.parent, parent.depth >= ParentLink.deepest else { return nil }
+    return StepFailure(
+      code: EngineErrorCode.childTooDeep,
+      message:
+        "\(parent.depth) sagas are above this one, the most that there may be: a workflow that starts itself, "
+        + "at once or by others, would go on without an end.")
+  }
+
+  /// Why the undo of a step can't start its child; nil when it can, and when it starts none.
+  func tooDeep(toUndo step: Int) -> StepFailure? { rules(of: step).undoWorkflow == nil ? nil : tooDeep }
 
   mutating func take(_ report: ChildReport) {
     // A report on an earlier round says nothing about the current one.
     guard state.end == nil, let step = state.index(of: report.step), state.steps[step].round == report.round else {
       return
     }
-    switch report.content {
-    case .started(let child):
+    switch (report.phase, report.content) {
+    case (.undo, .started(let child)):
+      guard state.steps[step].inFlight?.phase == .undo, rules(of: step).undoWorkflow != nil else { return }
+      emit(
+        ChildStarted(
+          step: report.step, child: child, phase: .undo, until: undo(of: step)?.timeout.map { now + $0 }))
+    case (.undo, .ended(let end)): takeEnd(end, ofUndoOf: step)
+    case (.forward, .started(let child)):
       guard state.steps[step].inFlight?.phase == .forward else { return }
       emit(ChildStarted(step: report.step, child: child))
       if !isGoingForward(state.steps[step]) {
@@ -217,7 +248,22 @@ extension Decider {
         waiting.insert(step)
         endForward(waiting, because: "The saga turned back while this step started its child.")
       }
-    case .ended(let end): take(end, of: step)
+    case (.forward, .ended(let end)): take(end, of: step)
+    }
+  }
+
+  /// A report can come twice, and late: the child of an earlier attempt may have ended.
+  private mutating func takeEnd(_ end: ChildEnd, ofUndoOf step: Int) {
+    let now = state.steps[step]
+    guard now.awaitedUndoChild?.saga == end.child, let undo = undo(of: step) else { return }
+    switch end.status {
+    case .completed: emit(UndoSucceeded(step: now.id, how: .answered))
+    case .compensated:
+      var failure = end.undone
+      failure.isRetryable = true
+      retryUndo(step, undo, attempt: now.undo.count, after: failure, isUnknown: false)
+    case .abandoned: failUndo(step, end.abandoned, isUnknown: true)
+    case .running, .compensating, .stuck: break
     }
   }
 
@@ -246,7 +292,12 @@ extension Decider {
   }
 
   /// Returns whether the attempt of a step outlives a restart: the engine asks the child again.
-  func isOfChild(_ step: Int) -> Bool { rules(of: step).action.isWorkflow }
+  func isOfChild(_ step: Int, _ phase: StepPhase) -> Bool {
+    switch phase {
+    case .forward: rules(of: step).action.isWorkflow
+    case .undo: undo(of: step)?.action.isWorkflow ?? false
+    }
+  }
 
   // MARK: The child
 

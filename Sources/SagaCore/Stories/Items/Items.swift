@@ -177,7 +177,7 @@ extension Decider {
     switch state.steps[place.step].stage {
     case .open, .failed(.blocks): return !state.isRewinding(step.id)
     case .pending, .queued, .running, .backingOff, .waiting, .polling, .succeeded, .failed, .skipped, .undoing,
-      .undoBackingOff, .undone, .undoFailed:
+      .undoBackingOff, .undoWaiting, .undone, .undoFailed:
       return false
     }
   }

@@ -102,7 +102,7 @@ extension StepState {
   /// The time at which the step's wait ends by itself, for a signal, a delay, a poll, a task and an open group.
   public var waitsUntil: Timestamp? {
     switch stage {
-    case .waiting(let wait): wait.until
+    case .waiting(let wait), .undoWaiting(let wait): wait.until
     case .polling(let polling): polling.until
     case .open(let until), .queued(let until): until
     case .running, .undoing: stage.offeredUntil
@@ -123,8 +123,7 @@ extension StepStage {
       case .polling(let polling): polling
       case .running(let attempt): attempt.polling
       case .pending, .queued, .backingOff, .waiting, .open, .succeeded, .failed, .skipped, .undoing, .undoBackingOff,
-        .undone,
-        .undoFailed:
+        .undoWaiting, .undone, .undoFailed:
         nil
       }
     }
@@ -136,8 +135,7 @@ extension StepStage {
         attempt.polling = newValue
         self = .running(attempt)
       case .pending, .queued, .backingOff, .waiting, .open, .succeeded, .failed, .skipped, .undoing, .undoBackingOff,
-        .undone,
-        .undoFailed:
+        .undoWaiting, .undone, .undoFailed:
         break
       }
     }

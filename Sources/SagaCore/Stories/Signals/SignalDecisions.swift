@@ -4,22 +4,43 @@ import Workflows
 // The effects of a signal, and the use of kept signals by a step that begins to wait.
 
 extension Decider {
-  /// A step that takes signals of one name.
+  /// A step, or its undo, that takes signals of one name.
   struct SignalWait {
     let step: Int
     let state: StepState
+    let phase: StepPhase
     let signal: SignalAction
+
+    /// Whether it waits now.
+    var isWaiting: Bool {
+      switch phase {
+      case .forward: state.isWaitingItself
+      case .undo: state.undoWait != nil
+      }
+    }
   }
 
-  /// The steps of the workflow that take signals of this name, in the file's order.
+  /// The steps and the undos of the workflow that take signals of this name, in the file's order.
   private func signalWaits(named name: String) -> [SignalWait] {
     definition.steps.flatMap { step -> [SignalWait] in
-      guard case .signal(let signal) = step.action, signal.name.hasSameScalars(as: name) else { return [] }
-      let wait = SignalWait(step: step.index, state: state.steps[step.index], signal: signal)
-      if step.forEach == nil { return [wait] }
-      // The step itself is there for its items that have not begun.
-      let items = state.sets.waiting.items.filter { ItemPlace.step(of: $0) == step.index }
-      return items.map { SignalWait(step: $0, state: state.steps[$0], signal: signal) } + [wait]
+      var waits: [SignalWait] = []
+      if case .signal(let signal) = step.action, signal.name.hasSameScalars(as: name) {
+        waits += self.waits(of: step, .forward, signal, among: state.sets.waiting)
+      }
+      if let signal = step.undoSignal, signal.name.hasSameScalars(as: name) {
+        waits += self.waits(of: step, .undo, signal, among: state.sets.undoing)
+      }
+      return waits
+    }
+  }
+
+  private func waits(
+    of step: Step, _ phase: StepPhase, _ signal: SignalAction, among places: Places
+  ) -> [SignalWait] {
+    // The step itself is there for its items that have not begun.
+    let items = step.forEach == nil ? [] : places.items.filter { ItemPlace.step(of: $0) == step.index }
+    return (items + [step.index]).map {
+      SignalWait(step: $0, state: state.steps[$0], phase: phase, signal: signal)
     }
   }
 
@@ -27,11 +48,32 @@ extension Decider {
   /// operator retried while the saga is paused.
   func stepsToCome(for name: String) -> [SignalWait] {
     signalWaits(named: name).filter { wait in
-      switch wait.state.status {
-      case .pending, .waiting, .backingOff: true
-      case .running: state.isRewinding(wait.state.id) || hasItemsToBegin(wait.step)
-      case .succeeded, .failed, .skipped, .undoing, .undone, .undoFailed: state.isRewinding(wait.state.id)
+      switch wait.phase {
+      case .forward: state.turnBack == nil && isToCome(wait)
+      case .undo: isUndoToCome(wait)
       }
+    }
+  }
+
+  private func isToCome(_ wait: SignalWait) -> Bool {
+    switch wait.state.status {
+    case .pending, .waiting, .backingOff: true
+    case .running: state.isRewinding(wait.state.id) || hasItemsToBegin(wait.step)
+    case .succeeded, .failed, .skipped, .undoing, .undone, .undoFailed: state.isRewinding(wait.state.id)
+    }
+  }
+
+  /// Returns whether an undo waits for its signal, or may wait for it later. While the saga goes forward, each step may
+  /// be undone later, until a pivot is passed.
+  private func isUndoToCome(_ wait: SignalWait) -> Bool {
+    let isGoingBack = state.turnBack != nil || state.isRewinding(wait.state.id)
+    switch wait.state.stage {
+    case .undoWaiting, .undoBackingOff: return true
+    case .undoing, .undone, .undoFailed, .skipped: return false
+    case .succeeded, .failed: return (isGoingBack || !isPivotPassed) && !isUndoSettled(wait.step)
+    // Attempts in flight settle first, and then they are undone.
+    case .running, .open: return isGoingBack || !isPivotPassed
+    case .pending, .queued, .backingOff, .waiting, .polling: return state.turnBack == nil && !isPivotPassed
     }
   }
 
@@ -43,7 +85,12 @@ extension Decider {
 
   /// Returns the steps that have not yet judged a kept signal, in the file's order. A waiting step has not accepted it.
   func candidates(for kept: ReceivedSignal) -> [String] {
-    stepsToCome(for: kept.name).filter { !$0.state.isWaitingItself }.map(\.state.id)
+    var ids: [String] = []
+    // A step and its undo may take signals of one name.
+    for wait in stepsToCome(for: kept.name) where !wait.isWaiting && ids.last != wait.state.id {
+      ids.append(wait.state.id)
+    }
+    return ids
   }
 
   mutating func takeSignal(_ given: SignalGiven, formerIDs: [String]) throws(Refusal) {
@@ -63,8 +110,10 @@ extension Decider {
     // 2. A signal that the workflow doesn't know is refused.
     let waits = signalWaits(named: given.name)
     guard !waits.isEmpty else {
-      let names = definition.steps.compactMap { step in
-        if case .signal(let signal) = step.action { signal.name } else { nil }
+      let names = definition.steps.flatMap { step in
+        var names = [step.undoSignal?.name].compactMap(\.self)
+        if case .signal(let signal) = step.action { names.insert(signal.name, at: 0) }
+        return names
       }
       let known = names.isEmpty ? "It waits for no signal." : "It knows \(names.joined(separator: ", "))."
       throw Refusal(EngineErrorCode.signalUnknown, "The workflow has no signal “\(given.name)”. \(known)")
@@ -78,29 +127,29 @@ extension Decider {
       refuse(given, reused)
       return
     }
-    if state.turnBack != nil {
+    let coming = stepsToCome(for: given.name)
+    if state.turnBack != nil, coming.isEmpty, !waits.contains(where: { $0.phase == .undo }) {
       refuse(
         given,
         Refusal(EngineErrorCode.signalTooLate, "The saga has turned back and waits for no signal any more."))
       return
     }
     // 3. The first waiting step that accepts it takes it.
-    let coming = stepsToCome(for: given.name)
-    let waiting = coming.filter { $0.state.isWaitingItself }
+    let waiting = coming.filter(\.isWaiting)
     var refused: (step: String, refusal: Refusal)?
     for wait in waiting {
-      let verdict = verdict(of: wait.signal, of: wait.step, on: given.body)
+      let verdict = verdict(of: wait.signal, of: wait.step, wait.phase, on: given.body)
       guard verdict.accepts else {
         if refused == nil, let refusal = verdict.refusal { refused = (wait.state.id, refusal) }
         continue
       }
       emit(SignalReceived(signal: given, step: wait.state.id))
-      succeed(wait.step, output: StepOutput(given.body))
+      end(wait.step, wait.phase, by: given.body)
       return
     }
     // 4. It is kept for a step that will wait, unless it is already known that none takes it.
     let later = coming.filter { wait in
-      guard !wait.state.isWaitingItself else { return false }
+      guard !wait.isWaiting else { return false }
       guard let refusal = schemaRefusal(of: given.body, by: wait.signal) else { return true }
       refused = refused ?? (wait.state.id, refusal)
       return false
@@ -117,7 +166,9 @@ extension Decider {
       refuse(
         given,
         Refusal(
-          EngineErrorCode.signalRefused, "The step \(wait.state.id) doesn't accept this body; it goes on waiting."),
+          EngineErrorCode.signalRefused,
+          "The \(wait.phase == .undo ? "undo of step" : "step") \(wait.state.id) doesn't accept this body; it goes on waiting."
+        ),
         step: wait.state.id)
     } else {
       refuse(given, tooLate(given.name, waits))
@@ -125,12 +176,34 @@ extension Decider {
   }
 
   private func tooLate(_ name: String, _ waits: [SignalWait]) -> Refusal {
-    let ends = waits.map { "\($0.state.id) is \($0.state.status.rawValue)" }.joined(separator: ", ")
+    let ends = waits.map { wait in
+      switch wait.phase {
+      case .forward: "\(wait.state.id) is \(wait.state.status.rawValue)"
+      case .undo: "the undo of \(wait.state.id) is \(Self.word(ofUndo: wait.state.status))"
+      }
+    }.joined(separator: ", ")
     let stuck = waits.first { $0.state.isBlocked }.map {
       " The saga is stuck on \($0.state.id): once an operator has had it retried, send the signal under a new key."
     }
     return Refusal(
       EngineErrorCode.signalTooLate, "No step waits for the signal “\(name)” any more: \(ends).\(stuck ?? "")")
+  }
+
+  /// Returns what has become of an undo that does not wait any more.
+  private static func word(ofUndo status: StepStatus) -> String {
+    switch status {
+    case .undone: "done"
+    case .undoFailed: "failed"
+    case .pending, .running, .backingOff, .waiting, .succeeded, .failed, .skipped, .undoing: "not to come"
+    }
+  }
+
+  /// Ends the wait of a step, or of its undo, by a signal that it has taken.
+  private mutating func end(_ step: Int, _ phase: StepPhase, by body: JSON) {
+    switch phase {
+    case .forward: succeed(step, output: StepOutput(body))
+    case .undo: emit(UndoSucceeded(step: id(step), how: .answered))
+    }
   }
 
   private func requireRoom(for given: SignalGiven) throws(Refusal) {
@@ -154,17 +227,18 @@ extension Decider {
           code: refusal.code, message: refusal.message, step: step)))
   }
 
-  /// Lets a step that has begun to wait check the kept signals of its name, in the order in which they came.
+  /// Lets a step, or an undo, that has begun to wait check the kept signals of its name, in the order in which they came.
   mutating func useKeptSignal(for step: Int, _ signal: SignalAction) {
+    let phase: StepPhase = state.steps[step].undoWait == nil ? .forward : .undo
     for kept in state.signals where kept.isKept && kept.name == signal.name {
       let body = kept.body ?? .null
-      if verdict(of: signal, of: step, on: body).accepts {
+      if verdict(of: signal, of: step, phase, on: body).accepts {
         emit(KeptSignalTaken(name: signal.name, step: id(step), received: kept.version))
-        succeed(step, output: StepOutput(body))
+        end(step, phase, by: body)
         return
       }
       // A step that waits already has not accepted it.
-      let others = stepsToCome(for: signal.name).filter { $0.step != step && !$0.state.isWaitingItself }
+      let others = stepsToCome(for: signal.name).filter { !$0.isWaiting }
       if !others.contains(where: { mayAccept($0, body) }) {
         emit(KeptSignalRefused(name: signal.name, step: id(step), received: kept.version))
       }
@@ -184,12 +258,12 @@ extension Decider {
   /// that can't be read.
   /// - Parameter step: the index of the step or of the item that waits.
   private mutating func verdict(
-    of signal: SignalAction, of step: Int, on body: JSON
+    of signal: SignalAction, of step: Int, _ phase: StepPhase, on body: JSON
   ) -> (accepts: Bool, refusal: Refusal?) {
     if let refusal = schemaRefusal(of: body, by: signal) { return (false, refusal) }
     guard let condition = signal.accept else { return (true, nil) }
     let known =
-      ItemPlace(step) == nil
+      ItemPlace(step) == nil && phase == .forward
       ? state.document(reading: condition.reads) : state.document(for: state.steps[step], reading: condition.reads)
     guard case .object(var members) = known else { return (false, nil) }
     members["signal"] = body
@@ -217,6 +291,6 @@ extension Decider {
       case .name, .index, nil: false
       }
     }
-    return !isSettled || verdict(of: signal, of: wait.step, on: body).accepts
+    return !isSettled || verdict(of: signal, of: wait.step, wait.phase, on: body).accepts
   }
 }

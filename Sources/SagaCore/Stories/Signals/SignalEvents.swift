@@ -163,6 +163,18 @@ extension SagaState {
     }
   }
 
+  /// Drops kept signals of a name by which the undos of these steps were confirmed. They may have been sent for the same
+  /// undos.
+  mutating func dropKeptSignals(confirmingUndosOf ids: [String]) {
+    let names = signals.compactMap { signal -> String? in
+      guard case .taken(let waits) = signal.fate else { return nil }
+      return waits.contains { $0.phase == .undo && ids.contains(ItemID.step(of: $0.step)) } ? signal.name : nil
+    }
+    for index in signals.indices where signals[index].isKept && names.contains(signals[index].name) {
+      settleSignal(index, .dropped)
+    }
+  }
+
   /// Records the signal of a wait that ended in a history of an older version, which lacks it. It is the first kept
   /// signal of the name. If none was kept, it is the first signal of the name, which then ended several waits.
   mutating func noteWaitEnded(_ id: String) {
@@ -185,7 +197,7 @@ extension SagaState {
     guard let step = step(id) else {
       throw HistoryError("A signal names the step “\(id)”, which the saga doesn't have.")
     }
-    return ReceivedSignal.Wait(step: id, round: step.round)
+    return ReceivedSignal.Wait(step: id, round: step.round, phase: step.undoWait == nil ? .forward : .undo)
   }
 
   fileprivate mutating func settleSignal(_ index: Int, _ fate: ReceivedSignal.Fate) {
@@ -211,7 +223,12 @@ extension ReceivedSignal {
     case .dropped: members["fate"] = "dropped"
     case .taken(let waits):
       members["fate"] = "taken"
-      members["waits"] = .array(waits.map { ["step": .string($0.step), "round": .int($0.round)] })
+      members["waits"] = .array(
+        waits.map { wait in
+          var members: JSONObject = ["step": .string(wait.step), "round": .int(wait.round)]
+          members.write(wait.phase)
+          return .object(members)
+        })
     case .refused(let code, let message):
       members["fate"] = "refused"
       members["code"] = .string(code)
@@ -230,7 +247,8 @@ extension ReceivedSignal {
       var waits: [Wait] = []
       for json in try data.value("waits").arrayValue ?? [] {
         let reader = EventReader(json, of: "snapshot.signal.wait")
-        waits.append(Wait(step: try reader.string("step"), round: try reader.int("round")))
+        waits.append(
+          Wait(step: try reader.string("step"), round: try reader.int("round"), phase: try reader.phase()))
       }
       fate = .taken(waits)
     default: throw data.unreadable("fate")

@@ -3,7 +3,7 @@ import Values
 import Workflows
 
 // Signals: one message goes to one step, once. The first waiting step of a signal's name whose `accept` is true takes
-// it. An early signal is kept, and each step that begins to wait checks the kept signals in their order. A signal's
+// it. The undo of a step may wait for a signal as a step does; the signal then confirms the undo. An early signal is kept, and each step that begins to wait checks the kept signals in their order. A signal's
 // identity survives rewinds, restarts and snapshots: the same signal again changes nothing.
 
 /// A signal as it was sent.
@@ -63,10 +63,17 @@ public struct SignalRefusal: Sendable, Hashable {
 
 /// A signal that a saga has received, and its result.
 public struct ReceivedSignal: Sendable, Hashable {
-  /// The wait that took a signal. Each round of a step takes one.
+  /// The wait that took a signal. Each round of a step takes one, and its undo another one.
   public struct Wait: Sendable, Hashable {
     public let step: String
     public let round: Int
+    public let phase: StepPhase
+
+    init(step: String, round: Int, phase: StepPhase = .forward) {
+      self.step = step
+      self.round = round
+      self.phase = phase
+    }
   }
   public enum Fate: Sendable, Hashable {
     /// No step has taken it yet.
@@ -108,6 +115,8 @@ public struct SignalAnswer: Sendable, Hashable {
   public let isRepeat: Bool
   /// The step that took it.
   public let step: String?
+  /// Whether the step took it for itself or for its undo; nil while no step has.
+  public let phase: StepPhase?
   /// The steps that may still take it, while it is kept.
   public let candidates: [String]
   /// The first sender, and the time of the first signal.
@@ -157,13 +166,15 @@ extension SagaState {
       throw Refusal(EngineErrorCode.signalTooLate, "The saga does not know the signal “\(given.name)”.")
     }
     let first = isRepeat ? "This is a repeat: \(signal.by) sent it at \(signal.at). " : ""
-    func answer(_ word: SignalAnswer.Word, step: String? = nil, candidates: [String] = []) -> SignalAnswer {
+    func answer(
+      _ word: SignalAnswer.Word, by wait: ReceivedSignal.Wait? = nil, candidates: [String] = []
+    ) -> SignalAnswer {
       SignalAnswer(
-        word: word, isRepeat: isRepeat, step: step, candidates: candidates, by: signal.by, at: signal.at,
-        version: signal.version)
+        word: word, isRepeat: isRepeat, step: wait?.step, phase: wait?.phase, candidates: candidates, by: signal.by,
+        at: signal.at, version: signal.version)
     }
     switch signal.fate {
-    case .taken(let waits): return answer(.taken, step: waits.first?.step)
+    case .taken(let waits): return answer(.taken, by: waits.first)
     case .refused(let code, let message): throw Refusal(code, first + message)
     case .dropped:
       throw Refusal(
@@ -171,7 +182,7 @@ extension SagaState {
         first + "It was kept, and a rewind of the saga let it go: send it under a new key, if it still holds.")
     case .kept:
       let steps = Decider(self, definition: definition, now: signal.at).candidates(for: signal)
-      guard end == nil, turnBack == nil, !steps.isEmpty else {
+      guard end == nil, !steps.isEmpty else {
         throw Refusal(
           EngineErrorCode.signalDropped, first + "It was kept, and no step took it: none can take it any more.")
       }

@@ -128,8 +128,7 @@ extension Decider {
   private mutating func endTask(_ step: Int, _ phase: StepPhase, failure: StepFailure, isUnknown: Bool) {
     switch phase {
     case .forward: fail(step, failure, isUnknown: isUnknown)
-    case .undo:
-      emit(UndoFailed(step: id(step), failure: failure, blocks: undo(of: step).map { $0.onFailure == .stuck } ?? true))
+    case .undo: failUndo(step, failure)
     }
   }
 }

@@ -33,8 +33,7 @@ extension StepStage {
       switch self {
       case .running(let attempt), .undoing(let attempt): attempt.offer == nil ? nil : attempt.deadline
       case .pending, .queued, .backingOff, .waiting, .polling, .open, .succeeded, .failed, .skipped, .undoBackingOff,
-        .undone,
-        .undoFailed:
+        .undoWaiting, .undone, .undoFailed:
         nil
       }
     }
@@ -48,8 +47,7 @@ extension StepStage {
         attempt.deadline = newValue
         self = .undoing(attempt)
       case .pending, .queued, .backingOff, .waiting, .polling, .open, .succeeded, .failed, .skipped, .undoBackingOff,
-        .undone,
-        .undoFailed:
+        .undoWaiting, .undone, .undoFailed:
         break
       }
     }
@@ -60,8 +58,7 @@ extension StepStage {
     switch self {
     case .running(let attempt), .undoing(let attempt): attempt.offer.map { $0.taken == nil } ?? false
     case .pending, .queued, .backingOff, .waiting, .polling, .open, .succeeded, .failed, .skipped, .undoBackingOff,
-      .undone,
-      .undoFailed:
+      .undoWaiting, .undone, .undoFailed:
       false
     }
   }
@@ -149,9 +146,7 @@ extension Step {
   /// The heartbeat timeout of the step's task, or of its undo's.
   fileprivate func heartbeatTimeout(_ phase: StepPhase) -> Duration {
     var action: Action? = action
-    if phase == .undo {
-      action = if case .undo(let undo) = compensation { undo.action } else { nil }
-    }
+    if phase == .undo { action = undo?.action }
     guard case .task(let task)? = action else { return TaskAction.defaultHeartbeatTimeout }
     return task.heartbeatTimeout
   }

@@ -203,7 +203,7 @@ extension Decider {
   private func isDone(with step: Int) -> Bool {
     let isGoingBack = state.turnBack != nil || state.isRewinding(id(step))
     switch state.steps[step].stage {
-    case .queued, .running, .backingOff, .waiting, .polling, .open, .undoing, .undoBackingOff,
+    case .queued, .running, .backingOff, .waiting, .polling, .open, .undoing, .undoBackingOff, .undoWaiting,
       .undoFailed(blocks: true):
       return false
     case .failed(.blocks), .failed(.turnsBack): guard isGoingBack, isUndoSettled(step) else { return false }

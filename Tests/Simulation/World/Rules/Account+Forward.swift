@@ -127,9 +127,15 @@ extension Account {
     let step = steps[index]
     let isNotMade = fact.type == "attemptNotMade"
     let expected = fact.isUndo ? step.undoAttempt : step.attempt
-    if !step.isInFlight || step.phase != (fact.isUndo ? .undoing : .running) || fact.number("attempt") != expected {
+    // The child of an undo has ended.
+    let isOfChild = fact.isUndo && step.isUndoWaiting && step.plan.undo?.isChild == true && !isNotMade
+    if !step.isInFlight && !isOfChild || step.phase != (fact.isUndo ? .undoing : .running)
+      || fact.number("attempt") != expected
+    {
       violates("the history", "no such attempt is in flight", fact)
     }
+    if isOfChild { steps[index].isUndoChildOver = !fact.flag("unknown") }
+    steps[index].isUndoWaiting = false
     steps[index].isInFlight = false
     steps[index].due = fact.time("retryAt").map { due($0, setAt: fact.at) }
     if isNotMade { if fact.isUndo { steps[index].undoSpent -= 1 } else { steps[index].spent -= 1 } }

@@ -184,6 +184,15 @@ extension Account {
       violates("12 a repeat has no second effect", "\(identity) was received before", fact)
     }
     signals.append(signal)
+    if let id = fact.text("step"), let index = index(id), steps[index].isUndoWaiting {
+      steps[index].confirmedBy = signals.count - 1
+    }
+  }
+
+  mutating func keptSignalTaken(_ fact: Fact) {
+    guard let index = index(fact.step) else { return violates("the history", "names no step", fact) }
+    guard steps[index].isUndoWaiting else { return }
+    steps[index].confirmedBy = signals.firstIndex { $0.version == fact.number("received") && $0.isKept }
   }
 
   mutating func keptSignalRefused(_ fact: Fact) {
@@ -194,7 +203,10 @@ extension Account {
         return fact.data["received"] == nil || fact.number("received") == $0.version
       })
     else { return violates("12 signals", "no signal was kept", fact) }
-    if case .signal(_, let accepts) = step.plan.kind, !accepts || signals[index].isGood {
+    var accepts: Bool?
+    if case .signal(_, let itself) = step.plan.kind { accepts = itself }
+    if step.isUndoWaiting { accepts = step.plan.undo?.signal?.accepts }
+    if let accepts, !accepts || signals[index].isGood {
       violates("12 signals", "\(fact.step) accepts the signal", fact)
     }
     signals[index].isRefused = true

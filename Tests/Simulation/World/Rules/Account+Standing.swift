@@ -29,6 +29,11 @@ extension Account {
       if step.phase == .waiting, let kept = keptSignal(for: step) {
         violates("12 a kept signal is not lost", "\(step.plan.id) waits, and signal \(kept.number) is kept")
       }
+      if step.isUndoWaiting, let signal = step.plan.undo?.signal,
+        let kept = signals.first(where: { $0.name == signal.name && $0.isKept && (!signal.accepts || $0.isGood) })
+      {
+        violates("12 a kept signal is not lost", "the undo of \(step.plan.id) waits, and signal \(kept.number) is kept")
+      }
     }
     let isTimeoutAhead = !waitsForOwnTurn && !turnedBack && !requestedTurnBack && !pivotPassed
     if isTimeoutAhead, deadline + .seconds(60) < clock(now) {

@@ -56,6 +56,14 @@ struct Account {
     var isSkippedByOperator = false
     /// The child that the round has started.
     var child: String?
+    /// The undo waits for a signal or for its child.
+    var isUndoWaiting = false
+    /// The signal that the waiting undo has taken, by its place among the signals.
+    var confirmedBy: Int?
+    /// The last child that the undo has started.
+    var undoChild: String?
+    /// Whether that child was compensated, so that the next attempt starts another one.
+    var isUndoChildOver = false
     /// The rounds that are over, with what is known of them.
     var rounds: [Int: Round] = [:]
   }
@@ -69,6 +77,8 @@ struct Account {
     /// Whether an operator resolved the round.
     var isOperatorsWord = false
     var undoBegan = false
+    /// The child that has undone the round.
+    var undoneBy: String?
   }
 
   let name: String
@@ -226,7 +236,7 @@ struct Account {
     }
     switch fact.type {
     case "stepSkipped": skipped(fact)
-    case "waitStarted": waitStarted(fact)
+    case "waitStarted": if fact.isUndo { undoWaitStarted(fact) } else { waitStarted(fact) }
     case "groupOpened": groupOpened(fact)
     case "itemsOpened": itemsOpened(fact)
     case "itemsUndone": itemsUndone(fact)
@@ -264,7 +274,8 @@ struct Account {
     case "sagaAbandoned": abandoned(fact)
     case "signalReceived": signalReceived(fact)
     case "keptSignalRefused": keptSignalRefused(fact)
-    case "keptSignalTaken", "signalRefused", "stepProgressed", "answerIgnored": break
+    case "keptSignalTaken": keptSignalTaken(fact)
+    case "signalRefused", "stepProgressed", "answerIgnored": break
     default: violates("the history", "is an event that the rules don't know", fact)
     }
   }

@@ -109,7 +109,11 @@ struct Rules {
       if effect.undoneAt != nil, !round.undoBegan { return violation("4 turning back", "was undone by nobody") }
       return []
     }
-    if round.isUndone { return violation("compensated means undone", "stands, and the history says undone") }
+    if round.isUndone {
+      // The word of the person who confirms an undo counts, and so does the end of the child that undoes the step.
+      if step.plan.undo?.isCall == false { return [] }
+      return violation("compensated means undone", "stands, and the history says undone")
+    }
     if round.outcome == "failed" || round.outcome == "none" {
       let isLate = step.isInFlight
       return isLate ? [] : violation("3 an outcome is honest", "has happened, and the history says \(round.outcome)")
