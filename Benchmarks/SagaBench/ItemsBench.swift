@@ -49,7 +49,8 @@ enum ItemsBench {
         + #""ratioOfProcessorTime": \#(ratio("processorMicrosecondsPerItem")), "#
         + #""ratioOfEvents": \#(ratio("eventsPerItem")), "#
         + #""residentMiBMost": [\#(median("residentMiBMost", small.1)), \#(median("residentMiBMost", large.1))], "#
-        + #""growthWhileItRuns": \#(SagaBench.rounded(median("growthWhileItRuns", large.1)))}"#)
+        + #""growthWhileItRuns": \#(SagaBench.rounded(median("growthWhileItRuns", large.1))), "#
+        + #""mostToTenth": \#(SagaBench.rounded(median("mostToTenth", large.1)))}"#)
   }
 
   /// Kills the engine's process with SIGKILL after half of the calls, starts it again on the same SQLite file, and counts

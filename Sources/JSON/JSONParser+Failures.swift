@@ -23,6 +23,17 @@ extension JSONParser {
     return incomplete("the rest of \(word)")
   }
 
+  /// Returns the failure for text where a member's name was expected.
+  func notAName() -> Failure {
+    let hint =
+      switch bytes[at] {
+      case UInt8(ascii: "/"), UInt8(ascii: "#"): " JSON has no comments; use a \"description\" member."
+      case UInt8(ascii: "'"): " A text is in double quotes (\"), not single ones."
+      default: ""
+      }
+    return failure(JSONErrorCode.syntax, "A member's name in double quotes was expected, not \(found()).\(hint)")
+  }
+
   /// Returns the failure for text that is not a value. Words from other languages have their own message.
   func notAValue() -> Failure {
     let word = wordHere()

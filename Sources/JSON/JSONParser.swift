@@ -140,7 +140,7 @@ struct JSONParser {
     while true {
       guard at < bytes.count else { throw unclosed("object", "}", from: start) }
       guard bytes[at] == UInt8(ascii: "\"") else {
-        throw failure(JSONErrorCode.syntax, "A member's name in double quotes was expected, not \(found()).")
+        throw notAName()
       }
       let nameStart = at
       let name = try string()

@@ -49,10 +49,12 @@ enum SchemaKeywords {
   ]
   private static let known = Set(all)
 
-  /// The keywords of older drafts, each with the keyword of this one.
+  /// The keywords of older drafts and of other schema languages, each with the keyword of this one.
   private static let outdated = [
     "dependencies": "dependentRequired", "additionalItems": "items", "$recursiveRef": "$dynamicRef",
     "$recursiveAnchor": "$dynamicAnchor", "id": "$id",
+    "min": "minimum", "max": "maximum", "minLen": "minLength", "maxLen": "maxLength", "regex": "pattern",
+    "nullable": "type", "optional": "required",
   ]
 
   private static let types: Set = ["string", "integer", "number", "boolean", "object", "array", "null"]

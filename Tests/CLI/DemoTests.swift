@@ -1,3 +1,4 @@
+import Foundation
 import JSON
 import TestSupport
 import Testing
@@ -124,6 +125,31 @@ struct SettingTests {
       ])
     let wrong: [JSON] = [[], ["a": 1], ["a": ["url": "h"]], ["a": ["url": "http://h", "x": 1]]]
     for json in wrong { #expect(throws: CLIError.self) { try ServiceList.entries(json, file: "s.json") } }
+  }
+
+  @Test("a file that the laboratory writes names its services, in the form that the engine reads")
+  func writtenFile() throws {
+    let mail = ServiceEntry(name: "mail", url: "http://mail:80", tombstones: false)
+    let services = LabAddress.services(at: "http://127.0.0.1:8090") + [mail]
+    let text = ServiceList.text(of: services)
+    #expect(try ServiceList.entries(JSON(parsing: text), file: "s.json") == services)
+    #expect(text.contains(#"  "pooling": {"url":"http://127.0.0.1:8090/pooling","tombstones":true},"#))
+    #expect(ServiceList.text(of: []) == "{}\n")
+  }
+
+  @Test("a service that is named twice is an error, wherever it is named")
+  func namedTwice() async throws {
+    let folder = try TestFolder.new("services")
+    let file = folder.appendingPathComponent("services.json").path
+    try Data(#"{"a": "http://h"}"#.utf8).write(to: URL(fileURLWithPath: file))
+    for options in [
+      ["--service", "a=http://h", "--service", "a=http://h"], ["--services", file, "--service", "a=http://i"],
+    ] {
+      let result = await TestTool().run(["serve", "--store", "memory"] + options)
+      #expect(result.status == .failure)
+      #expect(result.complaint.contains(#"the service "a" is named twice"#))
+      #expect(result.complaint.contains(CLIErrorCode.configurationInvalid))
+    }
   }
 
   @Test("the first stop request ends every wait for it, the second stops at once")

@@ -77,6 +77,10 @@ struct MistakeTests {
     Case(
       #"{"additionalItems": false}"#, SchemaErrorCode.misspelt, "/additionalItems", "", near: "items", isError: false),
     Case(
+      #"{"properties": {"a": {"min": 1}}}"#, SchemaErrorCode.misspelt, "/properties/a/min", "is not a keyword",
+      near: "minimum", isError: false),
+    Case(#"{"nullable": true}"#, SchemaErrorCode.misspelt, "/nullable", "", near: "type", isError: false),
+    Case(
       #"{"barcode": "string"}"#, SchemaErrorCode.misspelt, "/barcode", "into \"properties\"", near: "properties",
       isError: false),
     Case(

@@ -80,6 +80,7 @@ struct LibraryPrepServiceTests {
     #expect(made.status == 201 && made.body["well"] == "A02" && made.body["i7"] == .string(pair.i7))
     #expect(made.body["i5"] == .string(pair.i5) && made.body["tagPlate"] == "TAG-42")
     #expect(try await lab.send("POST", Self.library + "/qc", Self.limits, key: "q").body["status"] == "measuring")
+    try await expectNoPool(lab)
     lab.clock.advance(by: .seconds(10))
     let passed = try await lab.send("GET", Self.library).body
     #expect(passed["status"] == "passed" && passed["nM"] == 25 && passed["reasons"] == [])
@@ -91,6 +92,7 @@ struct LibraryPrepServiceTests {
     #expect(try await lab.send("GET", "/library-prep/plates?stage=clean-up&sagaId=x").body["items"] == [])
     let libraries = try await lab.send("GET", "/library-prep/libraries?barcode=LIB-2&sample=TS-2").body["items"]
     #expect(libraries?.arrayValue?.map { $0["well"] } == ["A02"])
+    try await expectPool(lab, pair)
     // Repeats get their first answers.
     #expect(try await lab.send("POST", Self.library + "/well", place, key: "w") == made)
     #expect(try await lab.send("POST", Self.reservedTags + "/consumption", spend, key: "c2") == spent)
@@ -100,6 +102,42 @@ struct LibraryPrepServiceTests {
     let release = try await lab.send("DELETE", Self.reservedTags, key: "u", compensates: "reserve tags")
     #expect(release.code == "prep.tagsSpent")
     await lab.participants.close()
+  }
+
+  private static let pooled = "/pooling/libraries/LIB-2"
+  private static let pool = UniqueID.named("pool").description
+
+  /// Expects that no pool takes the library, and that the undo of a lock that never came finds nothing to undo.
+  private func expectNoPool(_ lab: LabBench) async throws {
+    let lock = Self.pooled + "/locks/\(Self.pool)"
+    #expect(try await lab.send("PUT", lock, key: "early").code == "prep.libraryState")
+    #expect(try await lab.send("GET", Self.pooled).code == "prep.libraryState")
+    #expect(try await lab.send("DELETE", lock, key: "early/undo", compensates: "never").status == 404)
+  }
+
+  /// Expects that a pool draws from the library, with what library preparation knows of it.
+  private func expectPool(_ lab: LabBench, _ pair: TagPair) async throws {
+    let shown = try await lab.send("GET", Self.pooled).body
+    #expect(shown["nM"] == 25 && shown["i7"] == .string(pair.i7) && shown["i5"] == .string(pair.i5))
+    #expect(shown["volumeUl"] == 20 && shown["status"] == "received")
+    let copy: JSON = ["i7": "ATTACTCG", "ngPerUl": 13.2, "sizeBp": 400, "volumeUl": 20]
+    #expect(try await lab.send("PUT", Self.pooled, copy, key: "copy").code == "prep.libraryTaken")
+    let lock = Self.pooled + "/locks/\(Self.pool)"
+    let locked = try await lab.send("PUT", lock, key: "lock")
+    #expect(locked.body["status"] == "locked" && locked.body["nM"] == 25)
+    #expect(try await lab.send("PUT", lock, key: "lock") == locked)
+    let dilution = Self.pooled + "/dilutions/\(Self.pool)"
+    let diluted = try await lab.send("PUT", dilution, ["nM": 4, "volumeUl": 10], key: "dilute")
+    #expect(diluted.body["drawUl"] == 1.6 && diluted.body["barcode"] == "LIB-2")
+    #expect(try await lab.send("GET", Self.pooled).body["volumeLeftUl"] == 18.4)
+    let unlocked = try await lab.send("DELETE", lock, key: "unlock", compensates: "lock")
+    #expect(unlocked.body["status"] == "received")
+    // The barcode of a library from elsewhere belongs to one library.
+    #expect(try await lab.send("PUT", "/pooling/libraries/EXT-1", copy, key: "ext").status == 201)
+    let request: JSON = ["barcode": "EXT-1", "sample": "TS-9"]
+    let taken = try await lab.send("PUT", "/library-prep/libraries/\(UniqueID.named("ext"))", request, key: "taken")
+    #expect(taken.code == "prep.libraryTaken")
+    #expect(try await lab.send("GET", "/pooling/libraries/EXT-1").body["nM"] == 50)
   }
 
   @Test("A weak library fails its quality control, with the reasons")

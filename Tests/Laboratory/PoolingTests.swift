@@ -37,8 +37,9 @@ struct LibraryStockTests {
   typealias Spec = AggregateSpec<LibraryStock>
   static func content(_ ngPerUl: Int, bp: Int = 400, ul: Int = 20_000) -> LibraryStock.Content {
     LibraryStock.Content(
-      barcode: "TS-1-L", indexes: IndexPair(i7: "ATTACTCG", i5: "TATAGCCT"), ngPerUl: Amount(thousandths: ngPerUl),
-      sizeBp: bp, volumeUl: Amount(thousandths: ul))
+      barcode: "TS-1-L", indexes: IndexPair(i7: "ATTACTCG", i5: "TATAGCCT"),
+      reading: LibraryReading(ngPerUl: Amount(thousandths: ngPerUl), sizeBp: bp),
+      volumeUl: Amount(thousandths: ul))
   }
   static let received = StockEvent.received(content(13_200))
   static let locked = StockEvent.locked(pool: pool)
@@ -130,7 +131,8 @@ struct LibraryStockTests {
 
   @Test func stored() throws {
     let single = LibraryStock.Content(
-      barcode: "L", indexes: IndexPair(i7: "ACGT", i5: nil), ngPerUl: Amount(thousandths: 1), sizeBp: 1,
+      barcode: "L", indexes: IndexPair(i7: "ACGT", i5: nil),
+      reading: LibraryReading(ngPerUl: Amount(thousandths: 1), sizeBp: 1),
       volumeUl: Amount(thousandths: 1))
     let events: [StockEvent] = [
       Self.received, .received(single), .undoneBefore, .discarded, Self.locked, .unlocked(pool: pool),

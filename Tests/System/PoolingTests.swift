@@ -128,6 +128,28 @@ struct PoolingTests {
     try await close(site, engine, lab)
   }
 
+  @Test("The people of `saga lab --people` refuse the first pool, and approve and measure the second")
+  func people() async throws {
+    let site = try await Site(.sqlite)
+    let lab = try await site.startLab()
+    try await receive(site, lab)
+    let engine = try await site.startEngine(lab: lab)
+    let people = try await SagaProcess.listening(
+      [
+        "lab", "--store", "memory", "--port", "0", "--people", engine.url, "--people-delay", "100ms", "--fault",
+        "people.approval:fail,once",
+      ], in: site.folder)
+    #expect(people.said.contains("answer the sagas of \(engine.url)"))
+    let refused = try await LiveSaga.start(Self.workflow, key: "POOL-7", Self.input("POOL-7"), site, engine)
+    try await refused.ends("compensated")
+    let approved = try await LiveSaga.start(Self.workflow, key: "POOL-8", Self.input("POOL-8"), site, engine)
+    try await approved.ends("completed")
+    let output = try await approved.now["output"]
+    #expect(output?["approvedBy"] == "qa" && output?["nM"] == 3.9)
+    #expect(await people.stop() == 0)
+    try await close(site, engine, lab)
+  }
+
   // MARK: The laboratory and the people
 
   /// Tells the laboratory which libraries and which flow cell it has.

@@ -43,7 +43,7 @@ struct CheckerTests {
     let expected = """
       w.json:1:1: error: a workflow needs "version" [workflow.missingKey]
       w.json:2:11: error: "lab work" is not a name: it begins with a letter or _ and goes on with letters, digits, _, . \
-      and -, 100 at most [workflow.badName] at /name
+      and -, 100 at most (did you mean "lab-work"?) [workflow.badName] at /name
       w.json:3:3: error: a workflow has no member "versoin" (did you mean "version"?) [workflow.unknownKey] at /versoin
       w.json:4:14: error: "4 days" is no duration: the units are ms, s, m, h and d: did you mean 4d? \
       [workflow.badDuration] at /timeout

@@ -77,7 +77,7 @@ struct FormTests {
     Case(
       "an id with a dash",
       #"[{ "id": "a-b", "http": { "service": "s", "method": "GET", "path": "/x" } }]"#,
-      [Found("workflow.badName", "/steps/0/id", 2, 19)]),
+      [Found("workflow.badName", "/steps/0/id", 2, 19, near: "aB")]),
     Case(
       "an id that begins with a digit",
       #"[{ "id": "1a", "http": { "service": "s", "method": "GET", "path": "/x" } }]"#,
@@ -113,7 +113,7 @@ struct FormTests {
     Case(
       "a task with a queue that has a blank",
       #"[{ "id": "a", "task": { "queue": "a b" }, "compensation": "none" }]"#,
-      [Found("workflow.badName", "/steps/0/task/queue", 2, 43)]),
+      [Found("workflow.badName", "/steps/0/task/queue", 2, 43, near: "a-b")]),
     Case(
       "a heartbeat timeout that is too short",
       #"[{ "id": "a", "task": { "queue": "q", "heartbeatTimeout": "10ms" }, "compensation": "none" }]"#,

@@ -26,11 +26,11 @@ extension FormTests {
     Case(
       "a topic with a slash for a service",
       #"[{ "id": "a", "kafka": { "service": "lab/samples", "command": "c" } }]"#,
-      [Found("workflow.badName", "/steps/0/kafka/service", 2, 46)]),
+      [Found("workflow.badName", "/steps/0/kafka/service", 2, 46, near: "lab-samples")]),
     Case(
       "a command that is no name",
       #"[{ "id": "a", "kafka": { "service": "s", "command": "create it" } }]"#,
-      [Found("workflow.badName", "/steps/0/kafka/command", 2, 62)]),
+      [Found("workflow.badName", "/steps/0/kafka/command", 2, 62, near: "create-it")]),
     Case(
       "a command with an expression",
       #"[{ "id": "a", "kafka": { "service": "s", "command": "${input.c}" } }]"#,

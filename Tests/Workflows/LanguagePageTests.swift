@@ -12,6 +12,9 @@ struct LanguagePageTests {
   /// The workflows of `docs/patterns.md`.
   static let patterns = blocks(of: "docs/patterns.md")
 
+  /// The workflows of the README.
+  static let readme = blocks(of: "README.md").filter { $0.contains("\"steps\":") }
+
   private static func blocks(of path: String) -> [String] {
     ((try? Repository.blocks("json", of: path)) ?? []).filter { $0.hasPrefix("{") }
   }
@@ -29,6 +32,19 @@ struct LanguagePageTests {
   func pattern(text: String) {
     let result = check(text)
     #expect(result.findings.isEmpty, "\(result.findings.map(\.description).joined(separator: "\n"))")
+  }
+
+  @Test("Each workflow of the README is one that the checker accepts without a warning", arguments: readme)
+  func inReadme(text: String) {
+    let result = check(text)
+    #expect(result.findings.isEmpty, "\(result.findings.map(\.description).joined(separator: "\n"))")
+  }
+
+  @Test("The README has a call, a task, a turn and a child")
+  func readmeKinds() {
+    let steps = Self.readme.flatMap { check($0).definition?.steps ?? [] }
+    #expect(Set(steps.map(\.action.kind)).isSuperset(of: ["http", "task", "workflow"]))
+    #expect(steps.contains { $0.concurrency != nil })
   }
 
   @Test("The page of patterns has workflows")

@@ -24,30 +24,30 @@ struct Mistake: CustomTestStringConvertible {
 
 @Suite("Mistakes of authors", .timeLimit(.minutes(15)), .inTurn)
 struct MistakeTests {
-  private static func call(_ members: String, _ more: String = "") -> String {
+  static func call(_ members: String, _ more: String = "") -> String {
     "[{ \"id\": \"a\", \"http\": { \"service\": \"s\", \"method\": \"PUT\", \(members) }, \"compensation\": \"none\"\(more) }]"
   }
-  private static func body(_ body: String) -> String { call("\"path\": \"/x\", \"body\": \(body)") }
-  private static func path(_ path: String) -> String { call("\"path\": \"\(path)\"") }
-  private static func step(_ more: String) -> String { "[\(Sample.get("a", ", " + more))]" }
-  private static func when(_ condition: String) -> String {
+  static func body(_ body: String) -> String { call("\"path\": \"/x\", \"body\": \(body)") }
+  static func path(_ path: String) -> String { call("\"path\": \"\(path)\"") }
+  static func step(_ more: String) -> String { "[\(Sample.get("a", ", " + more))]" }
+  static func when(_ condition: String) -> String {
     "[\(Sample.get("a")), \(Sample.get("b", ", \"when\": \"\(condition)\""))]"
   }
-  private static func accept(_ condition: String) -> String {
+  static func accept(_ condition: String) -> String {
     "[{ \"id\": \"a\", \"signal\": { \"name\": \"go\", \"accept\": \"\(condition)\" } }]"
   }
   /// A step that reads behind the step `a`.
-  private static func afterA(_ value: String) -> String {
+  static func afterA(_ value: String) -> String {
     "[\(Sample.get("a")), { \"id\": \"b\", \"delay\": { \"until\": \"\(value)\" } }]"
   }
-  private static let items = Sample.get("a", #", "forEach": { "items": "${input.x[*]}" }"#)
-  private static func afterItems(_ value: String) -> String {
+  static let items = Sample.get("a", #", "forEach": { "items": "${input.x[*]}" }"#)
+  static func afterItems(_ value: String) -> String {
     "[\(items), { \"id\": \"b\", \"http\": { \"service\": \"s\", \"method\": \"PUT\", \"path\": \"/x\", "
       + "\"body\": \"\(value)\" }, \"compensation\": \"none\" }]"
   }
-  private static func retry(_ retry: String) -> String { step("\"retry\": { \(retry) }") }
+  static func retry(_ retry: String) -> String { step("\"retry\": { \(retry) }") }
 
-  private static let schema = #"""
+  static let schema = #"""
     "inputSchema": { "type": "object", "additionalProperties": false, "properties": {
       "priority": { "enum": ["routine", "urgent"] }, "lanes": { "type": "integer" }, "name": { "type": "string" },
       "isUrgent": { "type": "boolean" }, "patient": { "type": "object", "properties": { "id": {} } } } }, 
@@ -246,7 +246,10 @@ struct MistakeTests {
         #"[{ "id": "a", "kafka": { "service": "s", "command": "c", "topic": "t" }, "compensation": "none" }]"#,
         "workflow.unknownKey", says: "\"service\""),
     ])
-  func found(_ mistake: Mistake) {
+  func found(_ mistake: Mistake) { expect(mistake) }
+
+  /// Expects that the checker says of a mistake what its case says.
+  func expect(_ mistake: Mistake) {
     let findings = check(mistake.file).findings
     let found = findings.first { $0.code == mistake.code }
     #expect(found != nil, "\(findings.map(\.description).joined(separator: "\n"))")
@@ -266,7 +269,14 @@ struct MistakeTests {
       afterItems("${list(steps.a.items[?@.status == 'failed'].outputError)}"),
       afterItems("${list(steps.a.items[?@.output.reads > 5 && @.item.id != 'x'].key)}"),
       body(#"{ "a": "$context", "b": "$USD", "c": "$1.5", "d": "($input.x)", "e": "$ input.x" }"#),
-      when("$.input.x != 1 && $.input.x != 2"),
+      when("$.input.x != 1 && $.input.x != 2"), when("count($.input.x) == 1"), when("$.input.x == $.input.y"),
+      body(#"{ "a": "${sum(input.x[*])}", "b": "${list(input.x)}", "c": "${sum(list(input.x[*].y))}" }"#),
+      body(#"{ "a": "${length(input.x)}", "b": "${input.a} / ${input.b}", "c": "see input.x", "d": "input.x." }"#),
+      body(#"{ "password": "${input.x}", "token": null, "note": "Basic kit", "url": "https://h:1/a@b" }"#),
+      call(#""path": "/x", "headers": { "X-Request": "1", "Accept": "text/csv" }"#),
+      accept("$.signal.ok == true && $.input.x == 1"), accept("$.signal"),
+      #"[{ "id": "g", "when": "$.input.x == 1", "steps": [{ "id": "a", "fail": { "code": "X" } }] }]"#,
+      #"[{ "id": "a", "forEach": { "items": "${input.x[*]}" }, "fail": { "code": "X" } }]"#,
       accept("$.signal.approved == true"), accept("$.signal.barcode && $.signal.barcode == $.input.barcode"),
       body(#"{ "price": "5 $.", "path": "a:b", "text": "{x}", "amount": "$5" }"#), body(#""$${input.x}""#),
       body(#""${list(input.tubes[*].id)}""#), body(#""${input.tubes[?@.id == 'A'].x}""#),
@@ -278,6 +288,22 @@ struct MistakeTests {
     ])
   func silent(_ steps: String) {
     #expect(check(Sample.workflow(steps)).findings.map(\.description) == [])
+  }
+
+  @Test(
+    "An optional input that has another value, or for which a condition asks, gets no finding",
+    arguments: [
+      body(#""${input.name ?? nothing}""#), body(#""${sum(input.patient.values[*])}""#),
+      "[\(Sample.get("a", #", "when": "$.input.name""#).replacing("\"/x\"", with: "\"/${input.name}\""))]",
+      #"[{ "id": "g", "when": "$.input.name == 'x'", "steps": [{ "id": "a", "delay": { "until": "${input.name}" } }] }]"#,
+      #"[{ "id": "r", "when": "!$.input.name", "fail": { "code": "X" } }, "#
+        + #"{ "id": "a", "delay": { "until": "${input.name}" } }]"#,
+    ])
+  func asked(_ steps: String) {
+    let file = Sample.workflow(
+      steps, more: Self.schema.replacing(#""additionalProperties": false, "#, with: "") + #""title": "${input.name}", "#
+    )
+    #expect(check(file).findings.map(\.code).filter { $0 == WorkflowErrorCode.optionalRead } == [])
   }
 
   @Test("A near name of an open schema is a warning")

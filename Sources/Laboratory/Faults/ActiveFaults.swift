@@ -30,6 +30,10 @@ final class ActiveFaults: Sendable {
     state.withLock { $0.plan.strike(service, command, texts: texts) }
   }
 
+  func strike(person signal: String, texts: [String]) -> Fault.Kind? {
+    state.withLock { $0.plan.strike(person: signal, texts: texts) }
+  }
+
   func wait(_ duration: Duration) async throws {
     try await environment.sleep(for: duration)
   }

@@ -21,8 +21,11 @@ public struct Fault: Sendable, Hashable {
   public let text: String
   /// The service; nil means every service.
   public let service: LabService?
-  /// The command; nil means every command of the service.
+  /// The command, or the signal of a person; nil means every one.
   public let command: String?
+  /// True for a fault of the people around the laboratory, as `people.approval:fail`: it applies to the signals that they
+  /// send, and to no command.
+  public let isOfPeople: Bool
   public let kind: Kind
   /// The largest number of calls to which it applies; nil means no limit.
   public let times: Int?
@@ -46,7 +49,7 @@ public struct Fault: Sendable, Hashable {
   public init(_ text: String) throws(ParseError) {
     var reader = FaultReader(text)
     self.text = text
-    (service, command) = try reader.target()
+    (isOfPeople, service, command) = try reader.target()
     var kind: Kind?
     var times: Int?
     var every = 1
@@ -71,6 +74,10 @@ public struct Fault: Sendable, Hashable {
         guard kind == nil else { throw word.wrong("a fault has one kind") }
         kind = read
       }
+    }
+    if isOfPeople, case .status = kind {
+      throw ParseError(
+        text: text, column: 1, reason: "a person gives no status: write fail, timeout, drop-answer or slow")
     }
     self.kind = kind ?? .fail(code: LabErrorCode.injected)
     self.times = times
@@ -142,7 +149,7 @@ private struct FaultReader {
     }
   }
 
-  mutating func target() throws(Fault.ParseError) -> (LabService?, String?) {
+  mutating func target() throws(Fault.ParseError) -> (isOfPeople: Bool, LabService?, String?) {
     guard let colon = scalars.firstIndex(of: ":") else {
       throw wrong(at: scalars.count, "it is written SERVICE.COMMAND:KIND, as storage.allocate:fail")
     }
@@ -154,16 +161,18 @@ private struct FaultReader {
     let serviceName = Self.string(target[..<dot])
     let commandName = Self.string(target[(dot + 1)...])
     let service = LabService(rawValue: serviceName)
-    guard service != nil || serviceName == "*" else {
+    let isOfPeople = serviceName == "people"
+    guard service != nil || isOfPeople || serviceName == "*" else {
       throw wrong(
-        at: 0, "“\(serviceName)” is none of \(LabService.allCases.map(\.rawValue).joined(separator: ", ")), *")
+        at: 0, "“\(serviceName)” is none of \(LabService.allCases.map(\.rawValue).joined(separator: ", ")), people, *")
     }
-    if commandName == "*" { return (service, nil) }
-    let known = service?.commands ?? LabService.allCases.flatMap(\.commands)
+    if commandName == "*" { return (isOfPeople, service, nil) }
+    let signals = isOfPeople ? PersonalAnswer.allCases.map(\.rawValue) : nil
+    let known = signals ?? service?.commands ?? LabService.allCases.flatMap(\.commands)
     guard known.contains(commandName) else {
       throw wrong(at: dot + 1, "“\(commandName)” is none of \(known.joined(separator: ", ")), *")
     }
-    return (service, commandName)
+    return (isOfPeople, service, commandName)
   }
 
   func words() throws(Fault.ParseError) -> [Word] {

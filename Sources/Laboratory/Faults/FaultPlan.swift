@@ -25,10 +25,18 @@ public struct FaultPlan: Sendable {
   /// Returns the fault that applies to a call, and counts it; nil when none does.
   /// - Parameter texts: the texts that `match` compares.
   mutating func strike(_ service: LabService, _ command: String, texts: [String]) -> Fault.Kind? {
+    strike(texts) { !$0.isOfPeople && $0.service ?? service == service && $0.command ?? command == command }
+  }
+
+  /// Returns the fault that applies to a person's signal, and counts it; nil when none does.
+  mutating func strike(person signal: String, texts: [String]) -> Fault.Kind? {
+    strike(texts) { $0.isOfPeople && $0.command ?? signal == signal }
+  }
+
+  private mutating func strike(_ texts: [String], _ concerns: (Fault) -> Bool) -> Fault.Kind? {
     for index in entries.indices {
       let fault = entries[index].fault
-      guard fault.service ?? service == service, fault.command ?? command == command,
-        fault.match.map({ match in texts.contains { match.matches($0) } }) ?? true,
+      guard concerns(fault), fault.match.map({ match in texts.contains { match.matches($0) } }) ?? true,
         fault.times.map({ entries[index].struck < $0 }) ?? true
       else { continue }
       entries[index].fitted += 1

@@ -124,14 +124,33 @@ extension Library {
     return library
   }
 
+  /// The reasons why a measured library failed; empty for one that passed, nil for one that is not measured.
+  private var reasons: [String]? {
+    guard let booking, let reading else { return nil }
+    return booking.limits.reasons(against: reading)
+  }
+
+  /// Returns what pools need of the library.
+  /// - Throws: a refusal when the library has not passed its quality control.
+  func poolable() throws(LabRefusal) -> LibraryStock.Content {
+    let request = try present()
+    guard let place, let reading, let reasons, reasons.isEmpty else {
+      let state = reasons == nil ? status.rawValue : "failed"
+      throw Self.wrongState(
+        "Library \(request.barcode) is \(state). Pools take a library that has passed its quality control.")
+    }
+    return LibraryStock.Content(
+      barcode: request.barcode, indexes: IndexPair(i7: place.tags.i7, i5: place.tags.i5), reading: reading,
+      volumeUl: Self.elutedUl)
+  }
+
   /// The form in which a library is shown. A measured one has its verdict as its status: `passed` or `failed`.
   var json: JSON {
     guard let request else { return ["status": .string(status.rawValue)] }
     var json = request.json
     for (name, value) in place?.json ?? [:] { json[name] = value }
     json["status"] = .string(status.rawValue)
-    guard let booking, let reading else { return .object(json) }
-    let reasons = booking.limits.reasons(against: reading)
+    guard let reading, let reasons else { return .object(json) }
     for (name, value) in reading.json { json[name] = value }
     json["nM"] = reading.molarity.json
     json["reasons"] = .array(reasons.map { .string($0) })
@@ -141,6 +160,9 @@ extension Library {
 }
 
 extension Library {
+  /// The volume of a library after its clean-up, in µl. The robot elutes each in the same volume.
+  static let elutedUl = Amount(thousandths: 20_000)
+
   /// What the analyzer measures of a library for which no other result was recorded.
   private static let usual = LibraryReading(ngPerUl: Amount(thousandths: 8_250), sizeBp: 500)
 

@@ -11,7 +11,7 @@ struct LibraryReading: Sendable, Equatable {
   /// The longest fragments, in base pairs. The molarity is then exact in 64 bits.
   static let longest = 100_000
   /// The mass of a base pair in g/mol.
-  fileprivate static let gramsPerMole = 660
+  static let gramsPerMole = 660
 
   /// The molarity in nM, rounded down to a thousandth.
   var molarity: Amount {

@@ -1,7 +1,10 @@
 import JSON
 import Values
 
-/// What the laboratory has of a library: a tube from which pools draw. One pool at a time has it locked.
+/// What pools have done with a library: a tube from which they draw. One pool at a time has it locked.
+///
+/// What is known of the library itself is stored once. Of a library that the laboratory prepared, `Library` has it, and
+/// the stock reads it there (`showing`). Of a library from elsewhere, the receipt has it.
 ///
 /// ```
 /// absent ── receive ──▶ received ── discard ──▶ discarded
@@ -14,10 +17,7 @@ struct LibraryStock: Aggregate {
   struct Content: Sendable, Equatable {
     var barcode: String
     var indexes: IndexPair
-    /// The concentration in ng/µl.
-    var ngPerUl: Amount
-    /// The mean length of the fragments in base pairs.
-    var sizeBp: Int
+    var reading: LibraryReading
     /// The volume in µl.
     var volumeUl: Amount
   }
@@ -30,6 +30,7 @@ struct LibraryStock: Aggregate {
   }
 
   var status = Status.absent
+  /// Nil for a library that was not received from elsewhere, until `showing` adds what library preparation has.
   var content: Content?
   /// The pool that has locked the library.
   var lock: UniqueID?
@@ -39,8 +40,17 @@ struct LibraryStock: Aggregate {
   static let name = "stock"
   /// The longest fragments, in base pairs.
   static let longest = 10_000
-  /// The mass of a base pair in g/mol.
-  fileprivate static let gramsPerMole = 660
+
+  /// Returns the stock with what library preparation has of the library; the stock itself when it was received from
+  /// elsewhere or when there is nothing to add.
+  func showing(_ prepared: Content?) -> LibraryStock {
+    guard let prepared, content == nil else { return self }
+    var stock = self
+    stock.content = prepared
+    // A receipt that was undone before it came says nothing of a library that is prepared here.
+    if status == .absent || status == .undoneBefore { stock.status = .received }
+    return stock
+  }
 
   /// Returns the id of a library's stock, derived from the library's barcode.
   static func id(of barcode: String) -> UniqueID { .derived(from: "laboratory/stock/\(barcode)") }
@@ -103,12 +113,12 @@ extension LibraryStock {
     of content: Content, _ nM: Amount, _ volumeUl: Amount
   ) throws(LabRefusal) -> Dilution {
     // Both are whole numbers of the same unit, so that nothing is rounded.
-    let wanted = nM.thousandths * Self.gramsPerMole * content.sizeBp
-    let available = content.ngPerUl.thousandths * 1_000_000
+    let wanted = nM.thousandths * LibraryReading.gramsPerMole * content.reading.sizeBp
+    let available = content.reading.ngPerUl.thousandths * 1_000_000
     guard wanted <= available else {
       throw LabRefusal(
         LabErrorCode.libraryTooThin, status: 409,
-        "Library \(content.barcode) has \(content.nM) nM, and \(nM) nM are wanted.")
+        "Library \(content.barcode) has \(content.reading.molarity) nM, and \(nM) nM are wanted.")
     }
     let (whole, rest) = (wanted * volumeUl.thousandths).quotientAndRemainder(dividingBy: available)
     let draw = Amount(thousandths: rest == 0 ? whole : whole + 1)
@@ -178,7 +188,7 @@ extension LibraryStock {
   var json: JSON {
     guard let content else { return ["status": .string(status.rawValue)] }
     var json = content.json
-    json["nM"] = content.nM.json
+    json["nM"] = content.reading.molarity.json
     json["status"] = .string(lock != nil ? "locked" : status.rawValue)
     if let lock { json["poolId"] = .string(lock.description) }
     json["volumeLeftUl"] = leftUl.json
@@ -198,14 +208,10 @@ extension LibraryStock {
 }
 
 extension LibraryStock.Content {
-  /// The concentration in nM, rounded down to a thousandth. Dilutions are computed without rounding it.
-  var nM: Amount { Amount(thousandths: ngPerUl.thousandths * 1_000_000 / (LibraryStock.gramsPerMole * sizeBp)) }
-
   fileprivate var json: JSONObject {
     var json: JSONObject = ["barcode": .string(barcode)]
     for (name, value) in indexes.members { json[name] = value }
-    json["ngPerUl"] = ngPerUl.json
-    json["sizeBp"] = .int(sizeBp)
+    for (name, value) in reading.json { json[name] = value }
     json["volumeUl"] = volumeUl.json
     return json
   }
@@ -255,12 +261,11 @@ enum StockEvent: CreatingEvent {
     switch type {
     case "stock.received":
       guard let indexes = IndexPair(data) else { throw members.wrong("i7", "a string") }
-      guard let ngPerUl = try members.amount("ngPerUl") else { throw members.wrong("ngPerUl", "an amount") }
       guard let volumeUl = try members.amount("volumeUl") else { throw members.wrong("volumeUl", "an amount") }
       self = .received(
         LibraryStock.Content(
-          barcode: try members.string("barcode"), indexes: indexes, ngPerUl: ngPerUl,
-          sizeBp: try members.int("sizeBp"), volumeUl: volumeUl))
+          barcode: try members.string("barcode"), indexes: indexes, reading: try LibraryReading(members),
+          volumeUl: volumeUl))
     case "stock.undoneBefore": self = .undoneBefore
     case "stock.discarded": self = .discarded
     case "stock.locked": self = .locked(pool: try members.id("poolId"))
@@ -274,6 +279,12 @@ enum StockEvent: CreatingEvent {
     }
   }
 
-  var claims: [LabClaim] { [] }
+  /// A library's barcode belongs to one library for ever, whether it was prepared here or comes from elsewhere.
+  var claims: [LabClaim] {
+    switch self {
+    case .received(let content): [LabClaim(.library, content.barcode)]
+    case .undoneBefore, .discarded, .locked, .unlocked, .diluted, .dilutionDiscarded, .undoNoted: []
+    }
+  }
   var releases: [LabClaim] { [] }
 }

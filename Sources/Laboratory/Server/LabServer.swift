@@ -16,6 +16,7 @@ public final class LabServer: Sendable {
   private let times: LabTimes
   private let kafka: LabKafka.Configuration?
   private let tasks: LabTasks.Configuration?
+  private let people: LabPeople.Configuration?
   private let configuration: HTTPServerConfiguration
   private let log: Log
   private let state = State()
@@ -27,6 +28,8 @@ public final class LabServer: Sendable {
     let kafka: Task<Void, Never>?
     /// The task that takes tasks from an engine.
     let tasks: Task<Void, Never>?
+    /// The task of the people who answer an engine's sagas.
+    let people: Task<Void, Never>?
   }
 
   private actor State {
@@ -48,12 +51,14 @@ public final class LabServer: Sendable {
   ///   - times: how long things take.
   ///   - kafka: the cluster and topics for commands and events; nil without Kafka.
   ///   - tasks: the engine from whose queues the services take tasks; nil when they take none.
+  ///   - people: the engine whose waits the people around the laboratory answer; nil when no engine is given.
   ///   - configuration: the address to listen on, and the allowed host names.
   ///   - log: receives warnings and errors.
   public init(
     store: any EventStore, environment: Environment, faults: FaultPlan = FaultPlan(),
     layout: LaboratoryLayout = .standard(), times: LabTimes = LabTimes(),
     kafka: LabKafka.Configuration? = nil, tasks: LabTasks.Configuration? = nil,
+    people: LabPeople.Configuration? = nil,
     configuration: HTTPServerConfiguration = HTTPServerConfiguration(), log: Log = .silent
   ) {
     self.store = store
@@ -63,6 +68,7 @@ public final class LabServer: Sendable {
     self.times = times
     self.kafka = kafka
     self.tasks = tasks
+    self.people = people
     self.log = log
     var configuration = configuration
     // Commands are small; a larger body is refused.
@@ -90,11 +96,28 @@ public final class LabServer: Sendable {
         return Task { await tasks.run() }
       }
       await state.began(
-        Running(participants: participants, server: server, kafka: overKafka.map(work), tasks: tasks))
+        Running(
+          participants: participants, server: server, kafka: overKafka.map(work), tasks: tasks,
+          people: people.map { answer($0, participants) }))
       return port
     } catch {
       await participants.close()
       throw error
+    }
+  }
+
+  private func answer(_ configuration: LabPeople.Configuration, _ participants: Participants) -> Task<Void, Never> {
+    Task { [environment, log] in
+      let client = HTTPClient()
+      let people = LabPeople(
+        configuration, faults: participants.gate.faults, environment: environment, log: log,
+        send: LabPeople.over(client, to: configuration.engine))
+      do {
+        try await people.run()
+      } catch {
+        if !Task.isCancelled { log.error("The people stopped answering", ("error", "\(error)")) }
+      }
+      await client.shutdown()
     }
   }
 
@@ -130,9 +153,11 @@ public final class LabServer: Sendable {
     running.participants.releaseHeldCalls()
     running.kafka?.cancel()
     running.tasks?.cancel()
+    running.people?.cancel()
     await running.server.shutdown(drain: drain)
     await running.kafka?.value
     await running.tasks?.value
+    await running.people?.value
     await running.participants.close()
   }
 }

@@ -101,7 +101,7 @@ public final class Participants: Sendable {
     let libraryPrep = LibraryPrepService(
       commandHandler: commandHandler, gate: gate, queries: queries, robotTime: times.robot,
       measurementTime: times.measurement)
-    let pooling = PoolingService(commandHandler: commandHandler, gate: gate)
+    let pooling = PoolingService(commandHandler: commandHandler, gate: gate, libraryPrep: libraryPrep)
     let flowCells = FlowCellService(commandHandler: commandHandler, gate: gate, layout: layout)
     let commands =
       samples.commands + storage.commands + sequencing.commands + notification.commands + accession.commands

@@ -363,6 +363,19 @@ struct LibraryPrepService: Sendable {
     ).answer
   }
 
+  /// Returns the library that was prepared under a barcode, as the analyzer shows it; nil when there is none.
+  func prepared(_ barcode: String) async throws -> Library? {
+    let scope = LabClaim.Scope.library.rawValue
+    guard let claim = try await commandHandler.store.claim(scope: scope, value: barcode) else { return nil }
+    var library = Library.absent
+    for event in try await commandHandler.history(claim.stream) {
+      // The claim of a library from elsewhere is in the stream of its stock.
+      guard event.type.hasPrefix("library.") else { return nil }
+      library = Library.evolve(library, try LibraryEvent(type: event.type, data: try JSON(parsing: event.data)))
+    }
+    return shown(library)
+  }
+
   func shown(_ library: Library) -> Library { library.measured(at: now, time: measurementTime) }
 }
 

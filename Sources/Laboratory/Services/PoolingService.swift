@@ -10,6 +10,8 @@ import Values
 struct PoolingService: Sendable {
   let commandHandler: CommandHandler
   let gate: CommandGate
+  /// Has the libraries that the laboratory prepared.
+  let libraryPrep: LibraryPrepService
 
   /// The most libraries of a pool.
   private static let mostLibraries = 384
@@ -37,12 +39,13 @@ struct PoolingService: Sendable {
       ServiceCommand(.pooling, "diluteLibrary", "PUT \(dilution)") { try await diluteLibrary($0) },
       ServiceCommand(.pooling, "discardDilution", "DELETE \(dilution)") { received in
         let pool = try received.id(Self.poolID)
+        let prepared = try await preparedForUndo(received)
         return try await commandHandler.undo(
           received.call, on: try Self.stockID(received), as: LibraryStock.self, creates: false
         ) { (stock) throws(LabRefusal) in
-          try LibraryStock.decide(.discardDilution(pool: pool), stock)
+          try LibraryStock.decide(.discardDilution(pool: pool), stock.showing(prepared))
         } answer: {
-          Answer(status: 200, body: $0.json(ofDilutionFor: pool))
+          Answer(status: 200, body: $0.showing(prepared).json(ofDilutionFor: pool))
         }
       },
     ]
@@ -80,9 +83,7 @@ struct PoolingService: Sendable {
     router.on("GET", "/pooling/libraries/{barcode}") { _, path in
       try await gate.query {
         let barcode = try Self.barcode(path.value("barcode"))
-        let stock = try await commandHandler.load(LibraryStock.self, LibraryStock.id(of: barcode)).state
-        guard stock.content != nil else { throw LabRefusal.unknown("library", barcode) }
-        return stock.json
+        return try await stock(barcode).json
       }
     }
     router.on("GET", "/pooling/pools/{id}") { _, path in
@@ -120,9 +121,13 @@ struct PoolingService: Sendable {
     }
     let volumeUl = fields.amount("volumeUl", atMost: Amount.most)
     let content = LibraryStock.Content(
-      barcode: barcode, indexes: try fields.checked(indexes), ngPerUl: try fields.checked(ngPerUl),
-      sizeBp: try fields.checked(sizeBp), volumeUl: try fields.checked(volumeUl))
-    return try await perform(received, 201, .receive(content))
+      barcode: barcode, indexes: try fields.checked(indexes),
+      reading: LibraryReading(ngPerUl: try fields.checked(ngPerUl), sizeBp: try fields.checked(sizeBp)),
+      volumeUl: try fields.checked(volumeUl))
+    // The claim of its barcode refuses a library that the laboratory prepared.
+    return try await commandHandler.perform(
+      .receive(content), received.call, on: LibraryStock.id(of: barcode), as: LibraryStock.self, status: 201
+    ).answer
   }
 
   private func diluteLibrary(_ received: ReceivedCommand) async throws -> Answer {
@@ -131,28 +136,57 @@ struct PoolingService: Sendable {
     let concentration = fields.amount("nM", atMost: Dilution.mostNM)
     let volume = fields.amount("volumeUl", atMost: Dilution.mostUl)
     let (nM, volumeUl) = (try fields.checked(concentration), try fields.checked(volume))
+    let prepared = try await prepared(received)
     return try await commandHandler.perform(
       received.call, on: try Self.stockID(received), as: LibraryStock.self
     ) { (stock) throws(LabRefusal) in
-      try LibraryStock.decide(.dilute(pool: pool, nM: nM, volumeUl: volumeUl), stock)
+      try LibraryStock.decide(.dilute(pool: pool, nM: nM, volumeUl: volumeUl), stock.showing(prepared))
     } answer: {
-      Answer(status: 201, body: $0.json(ofDilutionFor: pool))
+      Answer(status: 201, body: $0.showing(prepared).json(ofDilutionFor: pool))
     }.answer
   }
 
   private func perform(
     _ received: ReceivedCommand, _ status: Int, _ command: LibraryStock.Command
   ) async throws -> Answer {
-    try await commandHandler.perform(
-      command, received.call, on: try Self.stockID(received), as: LibraryStock.self, status: status
-    ).answer
+    let prepared = try await prepared(received)
+    return try await commandHandler.perform(
+      received.call, on: try Self.stockID(received), as: LibraryStock.self
+    ) { (stock) throws(LabRefusal) in
+      try LibraryStock.decide(command, stock.showing(prepared))
+    } answer: {
+      Answer(status: status, body: $0.showing(prepared).json)
+    }.answer
   }
 
   private func undo(
     _ received: ReceivedCommand, creates: Bool, _ command: LibraryStock.Command
   ) async throws -> Answer {
-    try await commandHandler.undo(
-      command, received.call, on: try Self.stockID(received), as: LibraryStock.self, creates: creates)
+    let prepared = try await preparedForUndo(received)
+    return try await commandHandler.undo(
+      received.call, on: try Self.stockID(received), as: LibraryStock.self, creates: creates
+    ) { (stock) throws(LabRefusal) in
+      try LibraryStock.decide(command, stock.showing(prepared))
+    } answer: {
+      Answer(status: 200, body: $0.showing(prepared).json)
+    }
+  }
+
+  /// Returns what library preparation has of the library of an undo. A library that pools can't take has nothing to undo.
+  private func preparedForUndo(_ received: ReceivedCommand) async throws -> LibraryStock.Content? {
+    do { return try await prepared(received) } catch is LabRefusal { return nil }
+  }
+
+  /// Returns what library preparation has of the library of a command; nil for a library from elsewhere, and for one that
+  /// is unknown.
+  private func prepared(_ received: ReceivedCommand) async throws -> LibraryStock.Content? {
+    // A repeat gets its first answer, whatever became of the library since then.
+    if try await commandHandler.firstAnswer(to: received.call) != nil { return nil }
+    return try await prepared(try Self.barcode(received.parameters["barcode"] ?? ""))
+  }
+
+  private func prepared(_ barcode: String) async throws -> LibraryStock.Content? {
+    try await libraryPrep.prepared(barcode)?.poolable()
   }
 
   // MARK: Pools
@@ -166,7 +200,8 @@ struct PoolingService: Sendable {
   }
 
   private func stock(_ barcode: String) async throws -> LibraryStock {
-    let stock = try await commandHandler.load(LibraryStock.self, LibraryStock.id(of: barcode)).state
+    let stored = try await commandHandler.load(LibraryStock.self, LibraryStock.id(of: barcode)).state
+    let stock = stored.content == nil ? stored.showing(try await prepared(barcode)) : stored
     guard stock.content != nil else { throw LabRefusal.unknown("library", barcode) }
     return stock
   }

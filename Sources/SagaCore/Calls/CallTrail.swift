@@ -110,7 +110,8 @@ package struct CallTrail: Sendable {
       if answered.attempt == nil { noteLook(answered.look, at: answered.lookedAt, id, version, state) }
       end(id, event.at, .answered, answer: answered.reply ?? CallAnswer(status: answered.answer.status))
     case let undone as UndoSucceeded: end(id, event.at, .succeeded, answer: undone.answer)
-    case let failed as UndoFailed: end(id, event.at, .failed, failure: failed.failure)
+    case let failed as UndoFailed:
+      end(id, event.at, failed.isUnknown ? .unknown : .failed, failure: failed.failure)
     default: break
     }
   }

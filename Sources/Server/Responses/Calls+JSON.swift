@@ -2,6 +2,7 @@ import SagaCore
 import Values
 import Wire
 import WorkflowEngine
+import Workflows
 
 extension CallsResponse {
   init(_ page: CallPage, next: String?) {

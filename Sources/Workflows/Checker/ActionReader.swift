@@ -85,6 +85,12 @@ struct ActionReader {
     else { return nil }
     let duration = reader.duration("for", positive: false)
     let until = text("until", in: reader)
+    if let until, until.parts.count == 1, let expression = until.expressions.first, expression.isNumber {
+      report.warning(
+        WorkflowErrorCode.neverHolds,
+        "${\(expression.text)} is a number, and \"until\" needs a date-time: write timestamp(seconds(…) + duration('1h'))",
+        at: reader.pointer(to: "until"))
+    }
     if let until, until.expressions.isEmpty, Timestamp(until.source) == nil {
       report.rule(
         WorkflowErrorCode.badValue,
@@ -117,8 +123,15 @@ struct ActionReader {
   // MARK: Expressions
 
   mutating func condition(_ name: String, in reader: ObjectReader, role: Use.Role) -> JSONPathCondition? {
-    guard let text = reader.text(name) else { return nil }
     let pointer = reader.pointer(to: name)
+    if case .bool? = reader.members[name] {
+      report.error(
+        WorkflowErrorCode.wrongType,
+        "\"\(name)\" is a condition in a string, as \"$.input.priority == 'urgent'\": leave it out where it always holds",
+        at: pointer)
+      return nil
+    }
+    guard let text = reader.text(name) else { return nil }
     do {
       let condition = try JSONPathCondition(text)
       for fault in condition.patternFaults { report.rule(fault.code, fault.message, at: pointer, .inside(fault.at)) }
@@ -151,6 +164,7 @@ struct ActionReader {
     _ text: String, at pointer: JSONPointer, isPath: Bool = false, role: Use.Role? = nil
   ) -> TextTemplate? {
     warnOfForeignExpressions(in: .string(text), at: pointer, isPath: isPath)
+    warnOfSecrets(in: .string(text), at: pointer)
     do {
       let template = try TextTemplate(text)
       for expression in template.expressions { note(expression, at: pointer, role) }
@@ -168,6 +182,7 @@ struct ActionReader {
     _ json: JSON, at pointer: JSONPointer, role: Use.Role? = nil, takesMany: Bool = false
   ) -> Template? {
     warnOfForeignExpressions(in: json, at: pointer)
+    warnOfSecrets(in: json, at: pointer)
     do {
       let template = try Template(json)
       for (inner, expression) in template.expressions {
@@ -201,6 +216,12 @@ struct ActionReader {
         WorkflowErrorCode.existence,
         "${\(expression.text)} is true or false: it asks whether one of them is there. For the first value that is there, "
           + "write ?? instead of ||", at: pointer, .inside(expression.offset))
+    }
+    if expression.negatesTest {
+      report.warning(
+        WorkflowErrorCode.existence,
+        "${\(expression.text)} asks whether it is missing, and is false also for a value that is false: compare it with "
+          + "== false", at: pointer, .inside(expression.offset))
     }
     for fault in expression.patternFaults {
       report.rule(fault.code, fault.message, at: pointer, .inside(max(0, expression.offset + fault.at)))

@@ -11,6 +11,7 @@ struct AdviceCheck {
     adviseOnPivots(pivots)
     let certain = pivots.filter(isPassedForCertain)
     for step in definition.steps {
+      adviseOnFail(step)
       let pivot = certain.first { definition.ancestors[step.index].contains($0.index) }
       if let pivot { adviseOnUndo(of: step, behind: pivot) } else { adviseOnCompensation(step) }
     }
@@ -32,6 +33,22 @@ struct AdviceCheck {
           + "passed it, and a later failure undoes what was done before it and behind it",
         at: step.pointer.appending("onFailure"), .name)
     }
+  }
+
+  /// Warns of a failure on purpose that no condition keeps from any saga. A `fail` with `forEach` fails for each item, and
+  /// there may be none.
+  private func adviseOnFail(_ step: Step) {
+    guard case .fail = step.action, step.forEach == nil, condition(of: step) == nil else { return }
+    let ending =
+      switch step.onFailure {
+      case .compensate: "every saga that comes to it turns back"
+      case .continue: "it fails in every saga, and the saga goes on"
+      case .stuck: "every saga that comes to it is stuck"
+      }
+    report.warning(
+      WorkflowErrorCode.alwaysFails,
+      "\(step.id) fails without a condition: \(ending). Say in \"when\" which sagas must not go on",
+      at: step.pointer.appending("fail"), .name)
   }
 
   /// Returns true when a step after this pivot runs only after the pivot is passed.

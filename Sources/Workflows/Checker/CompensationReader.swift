@@ -12,7 +12,7 @@ extension StepReader {
     guard
       let reader = ObjectReader(
         json, at: pointer, what: what, keys: Self.undoKeys, meant: Meant.compensation, report: report)
-    else { return .unspecified }
+    else { return .none }
     let appliesTo = outcomes(reader)
     var actions = ActionReader(role: .undo(appliesTo), services: services, report: report)
     let isCompensation = ActionReader.undoKinds.contains(where: reader.has)
@@ -30,7 +30,7 @@ extension StepReader {
       retry = RetryReader(report: report).rules(json, at: reader.pointer(to: "retry"), base: defaults.undoPolicy)
     }
     let onFailure = reader.word("onFailure", of: OnUndoFailure.self) ?? .stuck
-    guard let action else { return .unspecified }
+    guard let action else { return .none }
     if action.isTask { actions.checkHeartbeat(of: reader, within: given) }
     advise(on: action, in: reader)
     return .undo(

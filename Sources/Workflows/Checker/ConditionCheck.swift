@@ -49,6 +49,13 @@ struct ConditionCheck {
   }
 
   private func check(_ left: Operand, _ comparison: Comparison, _ right: Operand, of use: Use, in draft: StepDraft) {
+    if case .node(let one) = left, case .node(let two) = right, let tokens = one.tokens, tokens == two.tokens {
+      let holds = [.equal, .lessOrEqual, .greaterOrEqual].contains(comparison)
+      return self.report.error(
+        WorkflowErrorCode.neverHolds,
+        "this compares $\(tokens.map(\.shorthand).joined()) with itself: it \(holds ? "always" : "never") holds",
+        at: use.pointer, .inside(two.query.range.lowerBound))
+    }
     let document = document(of: use, in: draft)
     let (known, other) = (KnownValues(left, document), KnownValues(right, document))
     // A query may find nothing, and then `!=` holds and the others do not.
@@ -519,7 +526,7 @@ extension Condition {
 
 extension JSONPointer.Token {
   /// The token as a query writes it.
-  fileprivate var shorthand: String {
+  var shorthand: String {
     switch self {
     case .index(let index): "[\(index)]"
     case .name(let name): NameRule.identifier.allows(name) ? ".\(name)" : "['\(name)']"

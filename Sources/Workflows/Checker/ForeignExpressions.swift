@@ -18,12 +18,26 @@ enum ForeignExpressions {
         return "{\(root).…} is only text here: write ${\(root).…}"
       }
     }
+    if literals.contains(where: { $0.drop(while: \.isWhitespace).hasPrefix("??") }), !isWhole {
+      return "?? is only text here: write it inside the braces, as ${input.x ?? 0}"
+    }
+    if literals.contains(where: { $0.hasSuffix("\\") }), !isWhole {
+      return "the backslash is sent, and ${…} has its meaning: write $${ for a plain ${"
+    }
+    if isPath,
+      let root = roots.first(where: { root in
+        literals.contains { $0.contains("/$\(root).") || $0.contains("/$.\(root).") }
+      })
+    {
+      return "this is only text: write ${\(root).…}"
+    }
     if isPath, let name = literals.lazy.compactMap(parameter).first {
       return "/:\(name) is only text here: write ${…}, as ${input.\(name)}"
     }
     guard isWhole, literals.count == 1 else { return nil }
     let text = literals[0]
-    if let root = roots.first(where: { text.utf8.starts(with: "$\($0).".utf8) }) {
+    if let query = bareQuery(text) { return "\(query) is only text here: write ${\(query)}" }
+    if let root = roots.first(where: { text.hasPrefix("$\($0).") || text.hasPrefix("$\($0)[") }) {
       return "this is only text: write ${\(root).…}"
     }
     if text.utf8.starts(with: "$.".utf8) || text.utf8.starts(with: "$['".utf8) {
@@ -37,6 +51,20 @@ enum ForeignExpressions {
       return "this is only text: write ${…}; texts are joined by writing them together, as ${input.a}-${input.b}"
     }
     return nil
+  }
+
+  /// Returns the query of a text that is nothing else, as `input.barcode`, also between the signs of other languages, as
+  /// `%input.barcode%` and `[[input.barcode]]`.
+  private static func bareQuery(_ text: String) -> String? {
+    guard text.utf8.count <= 200 else { return nil }
+    let inner = text.drop { "%@<[ ".contains($0) }
+    let query = String(inner.prefix { !"% >]".contains($0) || ($0 == "]" && inner.contains("[")) })
+    guard inner.dropFirst(query.count).allSatisfy({ "%>] ".contains($0) }) else { return nil }
+    let parts = query.split(separator: ".", omittingEmptySubsequences: false)
+    guard parts.count > 1, ["input", "steps", "saga", "item"].contains(parts[0]), parts.allSatisfy(isName) else {
+      return nil
+    }
+    return query
   }
 
   /// Returns true for a name or a `$`, a dot and another name: `context.x`, `$.Execution`.

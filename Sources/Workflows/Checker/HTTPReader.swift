@@ -25,7 +25,14 @@ extension ActionReader {
         json, at: pointer, what: what,
         keys: ["service", "method", "path", "headers", "query", "body", "success"], meant: Meant.http, report: report)
     else { return nil }
-    let service = reader.name("service", of: what)
+    let isAddress = reader.members["service"]?.stringValue?.contains("://") == true
+    if isAddress {
+      report.rule(
+        WorkflowErrorCode.badName,
+        "\"service\" is a name, as samples: the server's configuration has the address of each",
+        at: reader.pointer(to: "service"))
+    }
+    let service = isAddress && report.purpose == .check ? nil : reader.name("service", of: what)
     if let service { checkService(service, among: services.http, in: reader) }
     if !reader.has("method") { reader.missing("method", of: what) }
     let method = reader.word("method", of: Method.self)

@@ -6,13 +6,43 @@ package enum Meant {
   /// The place or the form that the author needs.
   case says(String)
 
+  /// Returns what an author means by a name. `on_error`, `On-Error` and `onError` mean the same.
+  static func meaning(of name: String, among meant: [String: Meant]) -> Meant? {
+    if let exact = meant[name] { return exact }
+    let plain = plain(name)
+    return meant.sorted { $0.key < $1.key }.first { self.plain($0.key) == plain }?.value
+  }
+
+  private static func plain(_ name: String) -> String { name.lowercased().filter { $0 != "_" && $0 != "-" } }
+
   /// The shortest form of an object for which authors write a plain value, by its name in messages.
   static let forms = [
     "a retry policy": "{ \"maxAttempts\": 3 }", "\"concurrency\"": "{ \"key\": \"robot-1\" }",
     "\"remind\"": "{ \"after\": \"4h\" }", "a forEach": "{ \"items\": \"${input.wells[*]}\" }",
     "a fail action": "{ \"code\": \"TOO_FEW_READS\" }", "a workflow action": "{ \"name\": \"deliver-results\" }",
     "a signal": "{ \"name\": \"approval\" }", "a delay": "{ \"for\": \"4h\" }", "a task": "{ \"queue\": \"robot\" }",
+    "a compensation": "\"none\", or { \"http\": … } with what undoes the step",
   ]
+
+  // What several objects say of a word of another engine.
+  private static let called = Meant.says(
+    "a step calls a service with \"http\", or gives work to a worker with \"task\"")
+  private static let sent = Meant.says(
+    "write what is sent into the \"body\" of \"http\", or the \"input\" of \"task\" or \"workflow\"")
+  private static let fixed = Meant.says(
+    "a fixed value is written where it is used; secrets and addresses are in the server's configuration")
+  private static let branches = Meant.says("each alternative is a step or a group with its own \"when\"")
+  private static let started = Meant.says(
+    "a saga is started over REST, over Kafka or on the command line, each time with an input")
+  private static let computed = Meant.says("a value is computed in ${…} where it is used")
+  private static let answered = Meant.says("what a step answered is read as steps.ID.output")
+  private static let letIn = Meant.says("what lets the engine in is in the server's configuration of the service")
+  private static let ofOneStep = Meant.says("write it on the step that it is about")
+  private static let always = Meant.says(
+    "each step is undone by its own \"compensation\"; what must follow a failure comes behind \"onFailure\": \"continue\""
+  )
+  private static let ownKey = Meant.says("the engine makes the key of each call, and a step reads it as steps.ID.key")
+  private static let atTheTop = Meant.says("write its members at the top of the file: \"name\", \"version\", \"steps\"")
 
   static let workflow: [String: Meant] = [
     "id": .word("name"), "displayName": .word("title"), "caption": .word("title"), "tags": .word("labels"),
@@ -25,6 +55,28 @@ package enum Meant {
     "compensation": .says("each step has its own \"compensation\""),
     "lock": .word("concurrency"), "mutex": .word("concurrency"), "semaphore": .word("concurrency"),
     "startAt": .says("the first step of the list starts first; \"dependsOn\" gives another order"),
+    "entrypoint": .says("the first step of the list starts first; \"dependsOn\" gives another order"),
+    "on": started, "trigger": started, "triggers": started, "schedule": started, "scheduleInterval": started,
+    "cron": started, "env": fixed, "variables": fixed, "vars": fixed, "constants": fixed,
+    "services": .says("the server's configuration has the services"),
+    "signals": .says("a step with \"signal\" waits for one"), "comment": .word("description"),
+    "spec": atTheTop, "metadata": atTheTop, "apiVersion": atTheTop, "kind": atTheTop,
+    "templates": .word("steps"), "dag": .word("steps"), "nodes": .word("steps"), "dagId": .word("name"),
+    "workflowId": .word("name"), "defaultArgs": .word("defaults"), "params": .word("inputSchema"),
+    "parameters": .word("inputSchema"), "arguments": .word("inputSchema"), "author": .word("owner"),
+    "team": .word("owner"), "executionTimeout": .word("timeout"), "activeDeadlineSeconds": .word("timeout"),
+    "ttl": .word("timeout"), "timeoutMinutes": .word("timeout"),
+    "retries": .says("write \"retry\" into \"defaults\", for all steps, or into a step"),
+    "compensations": .says("each step has its own \"compensation\""), "onFailure": always, "onError": always,
+    "onExit": always, "finally": always, "catch": always, "pivot": ofOneStep, "when": ofOneStep, "forEach": ofOneStep,
+    "parallelism": .says("\"maxParallel\" of \"forEach\", or \"concurrency\", limits what runs at the same time"),
+  ]
+
+  static let defaults: [String: Meant] = [
+    "retries": .word("retry"), "retryPolicy": .word("retry"), "timeoutSeconds": .word("timeout"),
+    "compensation": .says("each step says itself what undoes it"), "onFailure": ofOneStep, "service": ofOneStep,
+    "http": ofOneStep, "headers": .says("the server's configuration of the service has what all calls send"),
+    "when": ofOneStep, "concurrency": ofOneStep,
   ]
 
   static let step: [String: Meant] = [
@@ -57,6 +109,35 @@ package enum Meant {
     "maxAttempts": .says("write it inside \"retry\""), "nonRetryable": .says("write it inside \"retry\""),
     "output": .says("a step's output is what its action answered; the workflow has \"output\""),
     "input": .says("write what the step sends into the \"body\" of its action"),
+    "uses": called, "run": called, "script": called, "container": called, "image": called, "lambda": called,
+    "resource": called, "function": called, "grpc": called, "command": called, "operator": called,
+    "with": sent, "params": sent, "parameters": sent, "args": sent, "arguments": sent, "opKwargs": sent, "env": fixed,
+    "timeoutMinutes": .word("timeout"), "startToCloseTimeout": .word("timeout"),
+    "scheduleToCloseTimeout": .word("timeout"), "executionTimeout": .word("timeout"),
+    "activeDeadlineSeconds": .word("timeout"), "sla": .word("expected"), "strategy": .word("forEach"),
+    "withParam": .word("forEach"), "withSequence": .word("forEach"),
+    "end": .says("the saga has ended when all its steps have"), "resultPath": answered, "outputPath": answered,
+    "resultSelector": answered, "result": answered, "outputs": answered, "retryPolicy": .word("retry"),
+    "retryStrategy": .word("retry"), "retryDelay": .word("retry"), "backoff": .word("retry"),
+    "taskQueue": .says("write \"queue\" inside \"task\""), "workflowId": .says("write \"key\" inside \"workflow\""),
+    "template": .word("workflow"), "templateRef": .word("workflow"), "subflow": .word("workflow"),
+    "suspend": .word("signal"), "waitFor": .word("signal"), "waitForEvent": .word("signal"), "human": .word("signal"),
+    "humanTask": .word("signal"), "userTask": .word("signal"), "onExit": always, "finally": always,
+    "taskId": .word("id"), "upstream": .word("dependsOn"), "dependencies": .word("dependsOn"),
+    "triggerRule": .says("\"when\" asks how the steps before this one ended, as $.steps.ID.status == 'failed'"),
+    "pool": .word("concurrency"),
+    "parallelism": .says("write \"maxParallel\" inside \"forEach\"; \"concurrency\" limits over all sagas"),
+    "then": branches, "else": branches, "switch": branches, "choice": branches, "choices": branches, "case": branches,
+    "cases": branches, "default": branches,
+    "branches": .says("steps with the same \"dependsOn\" run at the same time; \"dependsOn\": [] starts at once"),
+    "do": .says("write the action itself, or \"steps\" for a group"), "title": .word("description"),
+    "comment": .word("description"), "labels": .says("the workflow has \"labels\""), "idempotencyKey": ownKey,
+    "cron": started, "schedule": started, "set": computed, "assign": computed, "transform": computed,
+    "log": .says("the history has what each step sent and was answered"),
+    "skip": .word("when"), "enabled": .word("when"), "disabled": .word("when"), "optional": .word("onFailure"),
+    "allowFailure": .word("onFailure"),
+    "successWhen": .says("write \"success\" inside \"http\", or \"until\" inside \"poll\""),
+    "parent": .says("write the step into the \"steps\" of its group"),
   ].merging(inside("http", ["service", "method", "path", "headers", "query", "body", "success"])) { first, _ in first }
     .merging(inside("signal", ["accept", "roles", "schema"])) { first, _ in first }
     .merging(inside("task", ["queue", "heartbeatTimeout"])) { first, _ in first }
@@ -85,6 +166,13 @@ package enum Meant {
     "input": .word("body"), "header": .word("headers"), "status": .word("success"), "expect": .word("success"),
     "expectedStatus": .word("success"), "successCodes": .word("success"),
     "poll": .says("write it beside \"http\", as a member of the step"),
+    "auth": letIn, "authorization": letIn, "basicAuth": letIn, "bearer": letIn, "token": letIn, "apiKey": letIn,
+    "cookies": letIn, "contentType": .word("headers"), "form": .word("body"),
+    "baseUrl": .says("write \"service\", a name of the server's configuration, and \"path\""),
+    "retries": .says("write \"retry\" beside \"http\", as a member of the step"),
+    "timeoutSeconds": .says("write \"timeout\" beside \"http\", as a member of the step"),
+    "type": .word("method"), "operation": .word("method"), "response": answered, "output": answered,
+    "idempotencyKey": ownKey, "steps": .says("\"steps\" makes a group, which is a step of its own"),
     "every": .says("write it inside \"poll\", beside \"http\""),
     "until": .says("write it inside \"poll\", beside \"http\""),
     "failWhen": .says("write it inside \"poll\", beside \"http\""),
@@ -110,6 +198,13 @@ package enum Meant {
     "limit": .word("maxParallel"), "batchSize": .word("maxParallel"), "parallelism": .word("maxParallel"),
     "tolerated": .word("toleratedFailures"), "maxFailures": .word("toleratedFailures"),
     "toleratedFailureCount": .word("toleratedFailures"), "toleratedFailurePercentage": .word("toleratedFailures"),
+    "range": .says("the items are a list: one of the input, or written out as [1, 2, 3]"),
+    "count": .says("the items are a list: one of the input, or written out as [1, 2, 3]"),
+    "times": .says("the items are a list: one of the input, or written out as [1, 2, 3]"),
+    "filter": .says("filter in the query, as ${input.wells[?@.ok == true]}"),
+    "where": .says("filter in the query, as ${input.wells[?@.ok == true]}"),
+    "index": .says("the number of an item is read as index"), "mode": .word("maxParallel"),
+    "batch": .word("maxParallel"),
     "steps": .says("one step is repeated, not a group"), "do": .says("write the action beside \"forEach\""),
   ].merging(ActionReader.kinds.map { ($0, .says("write it beside \"forEach\", as a member of the step")) }) {
     first, _ in first
@@ -118,7 +213,11 @@ package enum Meant {
   static let concurrency: [String: Meant] = [
     "group": .word("key"), "name": .word("key"), "id": .word("key"), "on": .word("key"), "resource": .word("key"),
     "lock": .word("key"), "max": .word("limit"), "maxConcurrency": .word("limit"), "maxParallel": .word("limit"),
-    "count": .word("limit"), "permits": .word("limit"),
+    "count": .word("limit"), "permits": .word("limit"), "mutex": .word("key"), "semaphore": .word("key"),
+    "cancelInProgress": .says("a waiter waits, first come, first served; cancel a saga with `saga cancel`"),
+    "queue": .says("waiters get their turns first come, first served"),
+    "scope": .says("a key is shared by all sagas of the engine"),
+    "wait": .says("the saga's timeout limits the wait, and the timeout of a group, a signal or a poll limits its own"),
     "timeout": .says(
       "the saga's timeout limits the wait, and the timeout of a group, a signal or a poll limits its own"),
   ].merging(beside("concurrency")) { first, _ in first }
@@ -136,6 +235,10 @@ package enum Meant {
     "type": .word("queue"), "body": .word("input"), "payload": .word("input"), "data": .word("input"),
     "parameters": .word("input"), "args": .word("input"), "heartbeat": .word("heartbeatTimeout"),
     "lease": .word("heartbeatTimeout"), "visibilityTimeout": .word("heartbeatTimeout"),
+    "activityType": .word("queue"), "function": .word("queue"), "script": .word("queue"), "command": .word("queue"),
+    "output": .says("what the worker answers is read as steps.ID.output"),
+    "retries": .says("write \"retry\" beside \"task\", as a member of the step"),
+    "priority": .says("a queue gives out its tasks in the order of their offers"),
     "worker": .says("a worker asks for work by itself: \"queue\" says where it asks"),
     "poll": .says("only an \"http\" step polls: a worker answers when the work is done"),
   ].merging(beside("task")) { first, _ in first }
@@ -143,6 +246,13 @@ package enum Meant {
   static let child: [String: Meant] = [
     "workflow": .word("name"), "id": .word("name"), "saga": .word("name"), "body": .word("input"),
     "data": .word("input"), "payload": .word("input"), "parameters": .word("input"), "params": .word("input"),
+    "args": .word("input"), "arguments": .word("input"), "inputData": .word("input"), "type": .word("name"),
+    "workflowType": .word("name"), "ref": .word("name"), "file": .word("name"), "template": .word("name"),
+    "workflowId": .word("key"),
+    "wait": .says("the step waits for the end of its child"), "async": .says("the step waits for the end of its child"),
+    "detached": .says("\"compensation\": \"none\" leaves the child as it is"),
+    "parentClosePolicy": .says("\"compensation\": \"none\" leaves the child as it is"),
+    "output": .says("the child's output is read as steps.ID.output"),
     "with": .word("input"), "businessKey": .word("key"), "idempotencyKey": .word("key"),
     "tags": .says("a child is found by its parent, and by the title and the labels of its workflow"),
     "steps": .says("the child's own file has its steps"),
@@ -160,16 +270,23 @@ package enum Meant {
   static let signal: [String: Meant] = [
     "id": .word("name"), "event": .word("name"), "filter": .word("accept"), "condition": .word("accept"),
     "if": .word("accept"), "when": .word("accept"), "role": .word("roles"), "inputSchema": .word("schema"),
+    "signalName": .word("name"), "type": .word("name"), "match": .word("accept"), "until": .word("accept"),
+    "key": .word("accept"), "correlationKey": .word("accept"), "approvers": .word("roles"), "users": .word("roles"),
+    "assignee": .word("roles"), "candidateGroups": .word("roles"), "form": .word("schema"), "body": .word("schema"),
+    "fields": .word("schema"), "output": .says("the body of the signal is read as steps.ID.output"),
+    "count": .says("a step takes one signal; with \"forEach\" each item takes one"),
   ].merging(beside("signal")) { first, _ in first }
 
   static let delay: [String: Meant] = [
     "duration": .word("for"), "seconds": .word("for"), "time": .word("for"), "at": .word("until"),
-    "timestamp": .word("until"),
+    "timestamp": .word("until"), "minutes": .word("for"), "hours": .word("for"), "days": .word("for"),
+    "cron": .word("until"),
   ].merging(beside("delay")) { first, _ in first }
 
   static let fail: [String: Meant] = [
     "error": .word("code"), "name": .word("code"), "reason": .word("message"), "cause": .word("message"),
-    "text": .word("message"),
+    "text": .word("message"), "status": .word("code"), "details": .word("message"),
+    "retryable": .says("a failure on purpose is never tried again"),
   ].merging(beside("fail")) { first, _ in first }
 
   static let compensation: [String: Meant] = [
@@ -188,6 +305,10 @@ package enum Meant {
     "url": .says("write \"service\" and \"path\" inside \"http\""),
     "confirm": .word("signal"), "confirmation": .word("signal"), "manual": .word("signal"),
     "approval": .word("signal"), "child": .word("workflow"), "saga": .word("workflow"),
+    "step": .says("an undo is an action of its own. \(undoKinds)"),
+    "id": .says("an undo has the id of its step"), "dependsOn": .says("steps are undone in reverse order"),
+    "order": .says("steps are undone in reverse order"), "pivot": .says("write it beside \"compensation\""),
+    "compensation": .says("an undo is not undone: write \"none\" instead of the object"),
   ].merging(inside("http", ["service", "method", "path", "headers", "query", "body", "success"])) { first, _ in first }
     .merging(inside("signal", ["accept", "roles", "schema"])) { first, _ in first }
     .merging(inside("workflow", ["version", "input", "key"])) { first, _ in first }
@@ -197,7 +318,8 @@ package enum Meant {
 
   static let remind: [String: Meant] = [
     "interval": .word("every"), "repeat": .word("every"), "delay": .word("after"), "in": .word("after"),
-    "first": .word("after"),
+    "first": .word("after"), "hours": .word("after"),
+    "at": .word("after"), "to": .says("the operator's configuration of notices says who is reminded"),
   ]
 
   static let retry: [String: Meant] = [
@@ -207,6 +329,13 @@ package enum Meant {
     "initialDelay": .word("initialInterval"), "factor": .word("backoffCoefficient"),
     "multiplier": .word("backoffCoefficient"), "backoffRate": .word("backoffCoefficient"),
     "maxDelay": .word("maxInterval"), "nonRetryableErrors": .word("nonRetryable"),
+    "maximumAttempts": .word("maxAttempts"), "maximumInterval": .word("maxInterval"),
+    "nonRetryableErrorTypes": .word("nonRetryable"), "intervalSeconds": .word("initialInterval"),
+    "delaySeconds": .word("initialInterval"), "strategy": .word("backoffCoefficient"),
+    "exponential": .word("backoffCoefficient"), "type": .word("backoffCoefficient"),
+    "errorEquals": .says("write a list of policies, each with its failures in \"on\""),
+    "retryPolicy": .says("write a list of policies, each with its failures in \"on\""),
+    "timeout": .says("write it beside \"retry\", as a member of the step"),
     "retryable": .says(
       "write the failures that are final into \"nonRetryable\", or a list of policies, each with its failures in \"on\""
     ),
@@ -222,7 +351,7 @@ package enum Meant {
   private static func beside(_ object: String) -> [String: Meant] {
     let words = [
       "id", "description", "dependsOn", "when", "timeout", "remind", "expected", "retry", "compensation", "pivot",
-      "onFailure",
+      "onFailure", "forEach", "concurrency",
     ]
     return Dictionary(
       uniqueKeysWithValues: words.map { ($0, .says("write it beside \"\(object)\", as a member of the step")) })

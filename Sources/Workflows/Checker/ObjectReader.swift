@@ -27,7 +27,7 @@ package struct ObjectReader {
     self.report = report
     for (name, _) in members where !keys.contains(where: { $0.hasSameScalars(as: name) }) {
       var (advice, near): (String, String?) = ("", nil)
-      switch meant[name] {
+      switch Meant.meaning(of: name, among: meant) {
       case .says(let text): advice = ": \(text)"
       case .word(let word): near = word
       case nil: near = NearNames.nearest(to: name, among: keys)
@@ -121,7 +121,10 @@ package struct ObjectReader {
   package func texts(_ name: String, atLeast least: Int = 0) -> [(text: String, pointer: JSONPointer)]? {
     guard let json = members[name] else { return nil }
     guard case .array(let values) = json else {
-      wrongType(name, "a list of strings", json)
+      let form = if case .string = json { ": write [\(json.text().prefix(100))]" } else { "" }
+      report.error(
+        report.codes.wrongType, "\"\(name)\" is a list of strings, not \(Self.withArticle(json))\(form)",
+        at: pointer(to: name))
       return nil
     }
     if values.count < least {
@@ -147,6 +150,13 @@ package struct ObjectReader {
   }
 
   package func duration(_ name: String, positive: Bool = true) -> Duration? {
+    if case .number(let number)? = members[name] {
+      report.error(
+        report.codes.wrongType,
+        "\"\(name)\" is a string with a unit, not a number: write \"\(number.text)s\" for seconds",
+        at: pointer(to: name))
+      return nil
+    }
     guard let text = text(name) else { return nil }
     switch DurationText.read(text) {
     case .success(let duration):
@@ -170,7 +180,12 @@ package struct ObjectReader {
     }
     guard let text = text(member) else { return nil }
     if rule.allows(text) { return text }
-    report.rule(report.codes.badName, "\"\(text)\" is not a \(rule.meaning)", at: pointer(to: member))
+    report.rule(
+      report.codes.badName,
+      text.contains("${")
+        ? "\"\(member)\" of \(what) is the same for all sagas: it can't have ${…}"
+        : "\"\(text)\" is not a \(rule.meaning)",
+      at: pointer(to: member), near: rule.nearest(to: text))
     return report.purpose == .decoding ? text : nil
   }
 
@@ -210,6 +225,22 @@ package enum NameRule {
         Self.isLetter(byte) || Self.isDigit(byte) || byte == UInt8(ascii: ".") || byte == UInt8(ascii: "-")
       }
     }
+  }
+
+  /// Returns the name that the rule allows and that resembles a text most: `createSample` for `create-sample`; nil when
+  /// there is none.
+  func nearest(to text: String) -> String? {
+    guard text.utf8.allSatisfy({ Self.isLetter($0) || Self.isDigit($0) || " -._@/".utf8.contains($0) }) else {
+      return nil
+    }
+    let parts = text.split { " -._@/".contains($0) }.map(String.init)
+    let name =
+      switch self {
+      case .identifier:
+        parts.prefix(1).joined() + parts.dropFirst().map { $0.prefix(1).uppercased() + $0.dropFirst() }.joined()
+      case .word: parts.joined(separator: "-")
+      }
+    return name != text && allows(name) ? name : nil
   }
 
   private static func isLetter(_ byte: UInt8) -> Bool {

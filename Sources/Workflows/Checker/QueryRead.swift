@@ -12,6 +12,8 @@ package struct QueryRead {
   package let isPlain: Bool
   /// True when the expression has a value also when the query finds nothing.
   let mayBeMissing: Bool
+  /// The function that works on all values that the query finds; nil when there is none.
+  let collector: String?
   /// The name that was probably meant when a name and a hyphen are directly before the query.
   let hyphenatedName: String?
   /// The name that is read of each of several values, directly behind the tokens.
@@ -24,6 +26,7 @@ package struct QueryRead {
     tokens = query.leadingTokens
     isPlain = query.isSingular
     mayBeMissing = query.mayBeMissing
+    collector = query.collector
     hyphenatedName = query.hyphenatedName
     memberOfEach = query.memberOfEach
     filterReads = query.filterReads

@@ -11,6 +11,11 @@ struct ReferenceCheck {
 
   private static let roots = ["input", "steps", "saga"]
   private static let answerMembers = ["status", "body", "headers"]
+  /// Words of other engines for the members of an answer.
+  private static let meantOfAnswer = [
+    "statusCode": "status", "code": "status", "json": "body", "data": "body", "payload": "body", "content": "body",
+    "output": "body", "header": "headers",
+  ]
   /// Words of other engines for the members of a step.
   private static let meantMembers = [
     "result": "output", "results": "output", "outputs": "output", "response": "output", "body": "output",
@@ -27,13 +32,19 @@ struct ReferenceCheck {
     "headers": ": the headers of an answer are answer.headers",
     "code": ": the code of a failure is error.code",
     "message": ": the message of a failure is error.message",
+    "succeeded": ofStatus, "success": ofStatus, "ok": ofStatus, "done": ofStatus, "completed": ofStatus,
+    "failed": ofStatus, "skipped": ofStatus, "isFailed": ofStatus,
+    "attempt": noAttempts, "attempts": noAttempts, "retries": noAttempts,
   ]
+  private static let ofStatus = ": ask for its status, as $.steps.ID.status == 'succeeded'"
+  private static let noAttempts = ": no expression reads how often a step was tried"
   private static let sagaMembers = SagaMember.allCases.map(\.rawValue)
 
   private static let adviceOfSaga = [
     "input": ": the input is read as input", "steps": ": steps are read as steps.ID",
     "labels": ": a label is made of the input, which can be read itself",
     "title": ": the title is made of the input, which can be read itself",
+    "name": ": the workflow's name is saga.workflow",
     "status": ": expressions are computed while the saga runs",
     "attempt": ": a repeated call is the same call, so no expression reads its attempt",
   ]
@@ -46,21 +57,39 @@ struct ReferenceCheck {
     "vars": "; a fixed value is written where it is used", "context": "; the saga itself is saga, as saga.id",
     "workflow": "; the workflow's name is saga.workflow", "now": "; there is no clock: read saga.startedAt",
     "body": "; the body of an answer is steps.ID.output", "response": "; an answer is steps.ID.output",
+    "params": ofInput, "parameters": ofInput, "args": ofInput, "arguments": ofInput, "trigger": ofInput,
+    "event": ofInput, "payload": ofInput, "data": ofInput, "request": ofInput, "message": ofInput,
+    "result": "; what a step answered is steps.ID.output", "state": "; what a step answered is steps.ID.output",
+    "needs": "; a step is read as steps.ID", "tasks": "; a step is read as steps.ID",
+    "jobs": "; a step is read as steps.ID",
+    "process": "; secrets and addresses are in the server's configuration",
+    "os": "; secrets and addresses are in the server's configuration", "ctx": "; the saga itself is saga, as saga.id",
+    "github": "; the saga itself is saga, as saga.id", "user": "; who started the saga is saga.startedBy",
+    "global": "; a fixed value is written where it is used", "globals": "; a fixed value is written where it is used",
     "self": "; a step reads its own steps.ID.key and steps.ID.uuid",
     "this": "; a step reads its own steps.ID.key and steps.ID.uuid",
+  ]
+
+  private static let ofInput = "; what a saga was started with is input"
+  /// Words for the body of a signal.
+  private static let wordsForSignal: Set<String> = [
+    "body", "payload", "data", "event", "message", "content", "request", "answer", "value",
   ]
 
   /// - Parameter usesOfWorkflow: those outside the steps: of `title`, `labels` and `output`.
   func check(usesOfWorkflow: [Use]) {
     for draft in drafts {
       let guarded = around(draft).reduce(guarded(by: draft)) { $0.union(self.guarded(by: $1)) }
-      for use in draft.uses { check(use, of: draft, guarded: guarded) }
+      for use in draft.uses {
+        check(use, of: draft, guarded: guarded)
+        warnOfBlindAccept(use)
+      }
     }
     for use in usesOfWorkflow { check(use, of: nil, guarded: []) }
   }
 
   /// Returns the groups around a step, the innermost first.
-  private func around(_ draft: StepDraft) -> [StepDraft] {
+  func around(_ draft: StepDraft) -> [StepDraft] {
     var groups: [StepDraft] = []
     while let group = (groups.last ?? draft).group { groups.append(drafts[group]) }
     return groups
@@ -83,6 +112,7 @@ struct ReferenceCheck {
   private func check(_ use: Use, of draft: StepDraft?, guarded: Set<String>) {
     for read in use.reads {
       let one = One(use: use, read: read, reader: draft)
+      warnOfListOfOne(one)
       switch read.tokens.first {
       case .name("steps") where use.role == .start:
         error(
@@ -99,8 +129,10 @@ struct ReferenceCheck {
             token: 1,
             near: Self.adviceOfSaga[member] == nil ? NearNames.nearest(to: member, among: Self.sagaMembers) : nil)
         }
-      case .name("input"): checkInput(one)
-      case .name("signal") where use.role.isAccept: break
+      case .name("input"):
+        checkMembers(one, of: inputSchema, named: "inputSchema", "input", from: 1)
+        warnOfOptional(one, in: inputSchema, of: "\"inputSchema\"", from: 1)
+      case .name("signal") where use.role.isAccept: checkSignal(one)
       case .name("answer") where use.role == .poll: checkAnswer(one)
       case .name(let name) where hasItem(one) && Self.itemNames(of: draft).contains(name): break
       case .name(let name):
@@ -113,13 +145,13 @@ struct ReferenceCheck {
     }
   }
 
-  private struct One {
+  struct One {
     let use: Use
     let read: QueryRead
     let reader: StepDraft?
   }
 
-  private func error(
+  func error(
     _ one: One, _ code: String, _ message: String, token: Int, near: @autoclosure () -> String? = nil
   ) {
     let inside = one.read.offsets.indices.contains(token) ? one.read.offsets[token] : one.read.offset
@@ -191,7 +223,14 @@ struct ReferenceCheck {
       message =
         "\"answer\" is there only in \"until\" and \"failWhen\" of a poll; later its body is the step's output"
     }
-    if let advice = Self.adviceOfRoots[name] { message += advice }
+    let isOfSignal = one.use.role.isAccept && name != "signal" && graph.indexes[name] == nil
+    if isOfSignal, Self.wordsForSignal.contains(name) {
+      message = "the document has no \"\(name)\": the body of the signal is $.signal"
+    } else if isOfSignal, Self.adviceOfRoots[name] == nil {
+      message += "; a member of the signal is $.signal.\(name)"
+    } else if let advice = Self.adviceOfRoots[name] {
+      message += advice
+    }
     if one.use.role == .poll, name == "body" || name == "response" {
       message = "the document has no \"\(name)\": the body of an answer is $.answer.body"
     }
@@ -200,6 +239,7 @@ struct ReferenceCheck {
     error(
       one, WorkflowErrorCode.unknownRoot, message, token: 0,
       near: name == "signal" || name == "answer" || Self.adviceOfRoots[name] != nil
+        || (isOfSignal && Self.wordsForSignal.contains(name))
         ? nil : NearNames.nearest(to: name, among: roots))
   }
 
@@ -208,10 +248,12 @@ struct ReferenceCheck {
     guard one.read.tokens.count > 1 else { return }
     guard let member = one.read.name(1), Self.answerMembers.contains(member) else {
       let named = one.read.name(1)
+      let near = named.flatMap { Self.meantOfAnswer[$0] ?? NearNames.nearest(to: $0, among: Self.answerMembers) }
       return error(
         one, WorkflowErrorCode.unknownMember,
-        "an answer has \(Self.answerMembers.joined(separator: ", ")), no \"\(named ?? one.read.tokens[1].description)\"",
-        token: 1, near: named.flatMap { NearNames.nearest(to: $0, among: Self.answerMembers) })
+        "an answer has \(Self.answerMembers.joined(separator: ", ")), no \"\(named ?? one.read.tokens[1].description)\""
+          + (near == nil ? "; a member of the body is $.answer.body.\(named ?? "ID")" : ""),
+        token: 1, near: near)
     }
     guard member == "headers", let header = one.read.name(2), header != header.lowercased() else { return }
     error(
@@ -248,39 +290,6 @@ struct ReferenceCheck {
       "the history keeps no header \"\(header)\": it keeps \(AnswerHeaders.names.joined(separator: ", "))",
       token: 4, near: near)
     return false
-  }
-
-  // MARK: Input
-
-  /// Reports a member that the schema of the input does not have: an error where the schema is closed, a warning where
-  /// it has a near name.
-  private func checkInput(_ one: One) {
-    var schema = inputSchema
-    for (depth, token) in one.read.tokens.enumerated().dropFirst() {
-      guard case .name(let name) = token, let current = schema, !current.isOpenSchema,
-        let properties = current["properties"]?.objectValue
-      else { return }
-      if let next = properties[name] {
-        schema = next
-        continue
-      }
-      if !(current["patternProperties"]?.objectValue?.isEmpty ?? true) { return }
-      let near = NearNames.nearest(to: name, among: properties.keys)
-      let isClosed = current["additionalProperties"] == false || current["unevaluatedProperties"] == false
-      let what = depth == 1 ? "the input" : "this part of the input"
-      if isClosed {
-        error(
-          one, WorkflowErrorCode.unknownMember, "\(what) has no \"\(name)\": \"inputSchema\" allows no such member",
-          token: depth, near: near)
-      } else if let near, current["additionalProperties"] == nil {
-        let inside = one.read.offsets.indices.contains(depth) ? one.read.offsets[depth] : one.read.offset
-        report.warning(
-          WorkflowErrorCode.undeclaredInput,
-          "\"inputSchema\" does not declare \"\(name)\", but \"\(near)\": correct the name, or declare it",
-          at: one.use.pointer, .inside(max(0, one.use.offset + inside)))
-      }
-      return
-    }
   }
 
   // MARK: Steps
@@ -329,6 +338,12 @@ struct ReferenceCheck {
         "\(id) takes no signal, so it has no \"by\": only a step with \"signal\" has it", token: 2)
       return
     }
+    if let member, [.status, .outcome, .by, .startedAt, .endedAt, .key, .uuid].contains(member), read.tokens.count > 3 {
+      error(
+        one, WorkflowErrorCode.unknownMember, "steps.\(id).\(member.rawValue) is a text, so it has no members", token: 3
+      )
+      return
+    }
     if member == .answer, !checkAnswer(of: drafts[target], one) { return }
     if let reader = one.reader {
       if reader.index == target { return checkOwn(one, member) }
@@ -356,6 +371,10 @@ struct ReferenceCheck {
       }
     }
     checkGuard(one, target: target, member: member, guarded: guarded)
+    if member == .output, !drafts[target].hasForEach, case .signal(let signal)? = drafts[target].action {
+      checkMembers(one, of: signal.schema?.source, named: "schema", "signal", from: 3)
+      warnOfOptional(one, in: signal.schema?.source, of: "the schema of \(id)", from: 3)
+    }
   }
 
   /// Reports a member that a step with `forEach`, or one of its items, does not have.

@@ -194,7 +194,7 @@ struct StepReader {
     return after.map { Remind(after: $0, every: every) }
   }
 
-  /// Reads a compensation that is a string.
+  /// Reads a compensation that is a string. A wrong one counts as "none", because its error says already what is wrong.
   func word(_ json: JSON, at pointer: JSONPointer) -> Compensation {
     let text = json.stringValue ?? ""
     if text == "none" { return .none }
@@ -202,7 +202,7 @@ struct StepReader {
       WorkflowErrorCode.badValue,
       "\"compensation\" is \"none\" or an object with what undoes the step, not \"\(text)\"",
       at: pointer, near: NearNames.nearest(to: text, among: ["none"]))
-    return .unspecified
+    return .none
   }
 
   /// Words of other engines for what follows a failure.

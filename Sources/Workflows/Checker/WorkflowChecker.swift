@@ -126,7 +126,8 @@ struct WorkflowReader {
     var defaults = Defaults()
     guard let json = reader.members["defaults"],
       let inner = ObjectReader(
-        json, at: reader.pointer(to: "defaults"), what: "\"defaults\"", keys: ["timeout", "retry"], report: report)
+        json, at: reader.pointer(to: "defaults"), what: "\"defaults\"", keys: ["timeout", "retry"],
+        meant: Meant.defaults, report: report)
     else { return defaults }
     defaults.timeout = inner.duration("timeout")
     if let retry = inner.members["retry"] {
@@ -142,7 +143,7 @@ struct WorkflowReader {
       return nil
     }
     guard case .array(let values) = json else {
-      reader.wrongType("steps", "a list", json)
+      reader.wrongType("steps", "a list, in which each step has its \"id\"", json)
       return nil
     }
     let pointer = reader.pointer(to: "steps")

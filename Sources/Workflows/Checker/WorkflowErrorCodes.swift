@@ -55,6 +55,10 @@ public enum WorkflowErrorCode {
   public static let undeclaredInput = "workflow.undeclaredInput"
   public static let turnsOffRetry = "workflow.turnsOffRetry"
   public static let readsEveryStep = "workflow.readsEveryStep"
+  public static let optionalRead = "workflow.optionalRead"
+  public static let alwaysFails = "workflow.alwaysFails"
+  public static let secretInFile = "workflow.secretInFile"
+  public static let takesOne = "workflow.takesOne"
 
   // Templates.
   public static let templateUnclosed = "template.unclosed"

@@ -60,6 +60,20 @@ package struct Expression: Sendable {
     return parts.allSatisfy { if case .exists = $0 { true } else { false } }
   }
 
+  /// True when the expression asks whether something is not there, as `!input.x`.
+  var negatesTest: Bool {
+    guard case .value(.computed(.truth(.not(.exists))), _) = body else { return false }
+    return true
+  }
+
+  /// True when the expression computes a number.
+  var isNumber: Bool {
+    switch body {
+    case .value(.computed(.sum), _), .value(.computed(.product), _), .value(.computed(.negated), _): true
+    case .query, .value: false
+    }
+  }
+
   /// Returns the expression's value; nil when it has none and the file says that the member is left out.
   func value(in document: JSON, _ meter: Meter) throws(ExpressionError) -> JSON? {
     let evaluation = Evaluation(root: document, keepsPaths: false, meter: meter)

@@ -20,6 +20,8 @@ enum ExpressionFunction: String, Sendable, CaseIterable {
     case optionalText
     case optionalNumber
 
+    var isNodes: Bool { if case .nodes = self { true } else { false } }
+
     var isOptional: Bool {
       switch self {
       case .nodes, .value, .text, .number: false
@@ -100,7 +102,31 @@ enum ExpressionFunction: String, Sendable, CaseIterable {
     "filter": "A query filters: list(input.list[?@.ok == true])",
     "mean": "Write avg(query)", "average": "Write avg(query)", "unique": "Write distinct(query)",
     "last": "Write [-1], as input.list[-1]",
+    "success": ofStatus, "failure": ofStatus, "always": ofStatus, "cancelled": ofStatus,
+    "defined": asksAlone, "isdefined": asksAlone, "notnull": asksAlone, "present": asksAlone,
+    "isnull": "Write == null; a query alone asks whether it is there", "empty": "Write length(value) == 0",
+    "substring": noPart, "substr": noPart, "slice": noPart, "left": noPart, "right": noPart, "mid": noPart,
+    "padleft": noPart, "padstart": noPart, "padright": noPart, "lpad": noPart, "zfill": noPart,
+    "adddays": ofTime, "addhours": ofTime, "dateadd": ofTime, "plusdays": ofTime, "formatdate": ofTime,
+    "parsedate": ofTime, "strftime": ofTime, "dateformat": ofTime,
+    "pow": ofNumbers, "power": ofNumbers, "sqrt": ofNumbers, "log": ofNumbers, "mod": ofNumbers,
+    "base64": noCode, "base64encode": noCode, "urlencode": noCode, "encodeuricomponent": noCode, "hash": noCode,
+    "md5": noCode, "sha256": noCode, "encode": noCode,
+    "sort": noOrder, "sortby": noOrder, "orderby": noOrder, "reverse": noOrder, "keys": noOrder, "values": noOrder,
+    "merge": noOrder, "flatten": noOrder, "groupby": noOrder, "zip": noOrder,
+    "typeof": "The schema of the input says which type a value has", "fromjson": "An answer in JSON is read already",
+    "uppercase": "Write upper(text)", "touppercase": "Write upper(text)", "toupper": "Write upper(text)",
+    "lowercase": "Write lower(text)", "tolowercase": "Write lower(text)", "tolower": "Write lower(text)",
   ]
+  private static let ofStatus =
+    "A step runs when the steps before it have ended well; a \"when\" may ask more, as $.steps.ID.status == 'failed'"
+  private static let asksAlone = "A query alone asks whether it is there"
+  private static let noPart = "No function takes a part of a text or fills it up: the service that gets it can"
+  private static let ofTime = "Write timestamp(seconds(time) + duration('24h'))"
+  private static let ofNumbers = "The operators are + - * / %"
+  private static let noCode =
+    "No function encodes: a path encodes its values by itself, and the service can do the rest"
+  private static let noOrder = "No function changes the order or the form of a list: the service that gets it can"
   private static let noClock = "Expressions have no clock: read saga.startedAt or steps.ID.endedAt"
   private static let noChance =
     "Expressions have no chance: steps.ID.uuid is a UUID for the step, the same in each attempt"

@@ -128,6 +128,8 @@ extension QueryParser {
     case let next where allowsBareQueries && isNameStart(next): return .query(try bareQuery())
     case "(": throw syntax("Parentheses stand around conditions, not around a value.")
     case "!": throw syntax("Only one ! may stand here, before a test or a parenthesis.")
+    case "{" where allowsBareQueries && at == 0:
+      throw syntax("Write one pair of braces: ${input.x}, not ${{ input.x }}.")
     case "[", "{": throw syntax("Arrays and objects can't be written in a condition; compare one member or element.")
     case "?": throw syntax("A filter's condition follows its question mark directly; a second one is too many.")
     case let next where isNameStart(next):
@@ -157,9 +159,13 @@ extension QueryParser {
       throw syntax(
         isFunction
           ? "\(word) is a function: its parenthesis follows directly, \(word)(…)."
-          : "A query in a condition starts with @ or $: write @.\(word); text stands in quotes: '\(word)'.", start)
+          : "A query in a condition starts with @ or $: write \(Self.roots.contains(word) ? "$" : "@").\(word); text stands "
+            + "in quotes: '\(word)'.", start)
     }
   }
+
+  /// The members of the document that a condition of a workflow reads.
+  private static let roots: Set<String> = ["input", "steps", "saga", "signal", "answer"]
 
   private func isWordScalar(_ scalar: Unicode.Scalar) -> Bool { isNameStart(scalar) || ("0"..."9").contains(scalar) }
 

@@ -135,14 +135,14 @@ extension QueryParser {
 
   /// Returns the error for unexpected text after a test or comparison.
   func unexpectedAfterTest() -> JSONPathError {
-    switch peek() {
+    if language == .expression, let advice = adviceOnNextWord() { return syntax(advice) }
+    return switch peek() {
     case "a", "A": syntax("&&, || or the condition's end was expected; and is written &&.")
     case "o", "O": syntax("&&, || or the condition's end was expected; or is written ||.")
-    case "i" where language == .expression && (peek(1) == "n" || peek(1) == "s"):
-      syntax(
-        peek(1) == "n"
-          ? "There is no in: write one == for each value, joined with ||."
-          : "There is no is: write ==.")
+    case "i" where language == .expression && at > 0 && scalars[at - 1] == "$":
+      syntax("A name follows $ and a dot: write $.input.")
+    case "(" where language == .expression:
+      syntax("A value has no functions of its own: write length(input.x), not input.x.length().")
     case "-", "+", "*", "/", "%":
       syntax("There is no arithmetic in queries; a name with \(found()) is written ['…'].")
     case "?" where language == .expression && peek(1) == "?":
@@ -155,6 +155,28 @@ extension QueryParser {
     case "=", "!", "<", ">": syntax("Comparisons don't chain; join two with &&.")
     case ")", "]": syntax("This \(found()) closes nothing.")
     default: syntax("&&, || or the condition's end was expected, not \(found()).")
+    }
+  }
+  /// Returns what to write for an operator of another language that is a word; nil for other words.
+  private func adviceOnNextWord() -> String? {
+    guard at == 0 || scalars[at - 1] != "$" else { return nil }
+    let scalars = scalars[at...].prefix { ("a"..."z").contains($0) || ("A"..."Z").contains($0) }
+    let word = String(String.UnicodeScalarView(scalars))
+    switch word.lowercased() {
+    case "in": return "There is no in: write one == for each value, joined with ||."
+    case "is", "equals", "eq": return "There is no \(word): write ==."
+    case "ne", "neq": return "There is no \(word): write !=."
+    case "gt": return "There is no gt: write >."
+    case "lt": return "There is no lt: write <."
+    case "ge", "gte": return "There is no \(word): write >=."
+    case "le", "lte": return "There is no \(word): write <=."
+    case "between": return "There is no between: write … >= low && … <= high."
+    case "like", "matches", "startswith", "endswith", "contains":
+      return
+        "There is no such operator: write match(text, 'pattern') for the whole text, search(text, 'part') for a part."
+    case "mod": return "There is no mod: write %."
+    case "div": return "There is no div: write /."
+    default: return nil
     }
   }
 }

@@ -15,6 +15,8 @@ public struct ReferencedQuery: Sendable, Hashable {
   public let mayBeMissing: Bool
   /// True when the query is a test of its own in a condition: whether it finds anything.
   public let isTest: Bool
+  /// The function that works on all values that the query finds, as `sum` in `sum($.input.x)`; nil when there is none.
+  let collector: String?
   /// The name that was probably meant when a name and a hyphen are directly before the query: `dag-version` for the
   /// query `version` in `input.dag-version`.
   public let hyphenatedName: String?
@@ -24,7 +26,10 @@ public struct ReferencedQuery: Sendable, Hashable {
   /// What the filters of that segment read of each value.
   let filterReads: [FilterRead]
 
-  private init(_ query: Query, _ scalars: [Unicode.Scalar], mayBeMissing: Bool, isTest: Bool) {
+  private init(
+    _ query: Query, _ scalars: [Unicode.Scalar], mayBeMissing: Bool, isTest: Bool, collector: String?
+  ) {
+    self.collector = collector
     self.mayBeMissing = mayBeMissing
     self.isTest = isTest
     let start = query.range.lowerBound
@@ -72,9 +77,12 @@ public struct ReferencedQuery: Sendable, Hashable {
     let scalars: [Unicode.Scalar]
     var found: [ReferencedQuery] = []
 
-    mutating func collect(_ query: Query, isAtRoot: Bool, mayBeMissing: Bool, isTest: Bool = false) {
+    mutating func collect(
+      _ query: Query, isAtRoot: Bool, mayBeMissing: Bool, isTest: Bool = false, collector: String? = nil
+    ) {
       if query.isAbsolute || isAtRoot {
-        found.append(ReferencedQuery(query, scalars, mayBeMissing: mayBeMissing, isTest: isTest))
+        found.append(
+          ReferencedQuery(query, scalars, mayBeMissing: mayBeMissing, isTest: isTest, collector: collector))
       }
       for segment in query.segments {
         for case .filter(let condition) in segment.selectors { collect(condition, isAtRoot: false) }
@@ -87,8 +95,14 @@ public struct ReferencedQuery: Sendable, Hashable {
       case .not(let inner): collect(inner, isAtRoot: isAtRoot)
       case .exists(let sub): collect(sub.query, isAtRoot: isAtRoot, mayBeMissing: true, isTest: true)
       case .comparison(let left, _, let right):
-        collect(left, isAtRoot: isAtRoot, mayBeMissing: true)
-        collect(right, isAtRoot: isAtRoot, mayBeMissing: true)
+        for side in [left, right] {
+          // `count($.input.x) == 1` asks whether it is there.
+          if case .count(let sub) = side {
+            collect(sub.query, isAtRoot: isAtRoot, mayBeMissing: true)
+          } else {
+            collect(side, isAtRoot: isAtRoot, mayBeMissing: true)
+          }
+        }
       case .matches(let test):
         collect(test.text, isAtRoot: isAtRoot, mayBeMissing: true)
         if case .computed(let pattern) = test.pattern { collect(pattern, isAtRoot: isAtRoot, mayBeMissing: true) }
@@ -99,7 +113,7 @@ public struct ReferencedQuery: Sendable, Hashable {
       switch operand {
       case .literal: break
       case .node(let sub): collect(sub.query, isAtRoot: isAtRoot, mayBeMissing: mayBeMissing)
-      case .count(let sub): collect(sub.query, isAtRoot: isAtRoot, mayBeMissing: true)
+      case .count(let sub): collect(sub.query, isAtRoot: isAtRoot, mayBeMissing: true, collector: "count")
       case .value(let sub): collect(sub.query, isAtRoot: isAtRoot, mayBeMissing: mayBeMissing)
       case .length(let inner): collect(inner, isAtRoot: isAtRoot, mayBeMissing: mayBeMissing)
       case .computed(let computation): collect(computation, isAtRoot: isAtRoot, mayBeMissing: mayBeMissing)
@@ -126,7 +140,9 @@ public struct ReferencedQuery: Sendable, Hashable {
           case .value(let operand), .elements(let operand):
             collect(operand, isAtRoot: isAtRoot, mayBeMissing: mayBeMissing)
           case .nodes(let sub):
-            collect(sub.query, isAtRoot: isAtRoot, mayBeMissing: mayBeMissing || function.hasValueOfNothing)
+            collect(
+              sub.query, isAtRoot: isAtRoot, mayBeMissing: mayBeMissing || function.hasValueOfNothing,
+              collector: function.parameters[0].isNodes ? function.rawValue : nil)
           }
         }
       case .truth(let condition): collect(condition, isAtRoot: isAtRoot)

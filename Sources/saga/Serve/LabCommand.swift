@@ -9,7 +9,8 @@ let labCommand = CommandSpec(
     "Runs samples, storage, sequencing, notification, an accession registry, quality control, a pipeline, library "
       + "preparation and pooling in one process, with a store of their own (.saga/lab.db). GET /lab/summary lists what they hold. POST /lab/faults adds faults while they run.",
     "A fault is SERVICE.COMMAND:KIND. KIND is fail=CODE, status=503, timeout, drop-answer, or slow=2s. After it, with "
-      + "commas: once, times=N, every=N, match=TS-*.",
+      + "commas: once, times=N, every=N, match=TS-*. people.SIGNAL:KIND is a fault of a person: fail refuses, timeout "
+      + "never answers, drop-answer answers twice, slow answers late.",
   ],
   options: [
     OptionSpec("store", value: "STORE", help: "sqlite:PATH, postgres:URL, or memory")
@@ -24,10 +25,18 @@ let labCommand = CommandSpec(
     OptionSpec(
       "robot-time", value: "DURATION", help: "how long a robot takes for a stage of library preparation; else 10s"),
     OptionSpec("demultiplex-time", value: "DURATION", help: "how long a demultiplexing job takes; else 10s"),
+    OptionSpec(
+      "people", value: "URL",
+      help:
+        "play the customer, quality assurance, the operator and the instruments for this engine: answer the signals "
+        + "that the shipped workflows wait for"),
+    OptionSpec("people-delay", value: "DURATION", help: "how long a person takes to answer; else 2s"),
+    OptionSpec(
+      "services-file", value: "FILE", help: "write the laboratory's services to this file, for `saga serve --services`"),
     .stopWithInput,
   ] + LogOptions.all(usual: .error) + KafkaOptions.laboratory,
   examples: [
-    .init(says: "Everything works", line: "saga lab"),
+    .init(says: "Everything works", line: "saga lab --services-file services.json"),
     .init(
       says: "Every tenth storing is done but not answered",
       line: "saga lab --fault storage.store:drop-answer,every=10"),
@@ -46,6 +55,7 @@ let labCommand = CommandSpec(
   if let time = try invocation.time("measurement-time") { times.measurement = time }
   if let time = try invocation.time("robot-time") { times.robot = time }
   if let time = try invocation.time("demultiplex-time") { times.demultiplexing = time }
+  let people = try invocation.people()
   let configuration = try invocation.listening(port: LabAddress.usualPort)
   let kafka = try invocation.labKafka()
   let tasks = invocation.arguments.value("engine").map { LabTasks.Configuration(engine: APIClient.address($0)) }
@@ -54,12 +64,24 @@ let labCommand = CommandSpec(
   let store = try await location.open(invocation.environment, log: try invocation.log(usual: .warning))
   let lab = LabServer(
     store: store, environment: invocation.environment, faults: faults,
-    layout: .standard(boxesPerZone: boxes), times: times, kafka: kafka, tasks: tasks, configuration: configuration,
-    log: log)
+    layout: .standard(boxesPerZone: boxes), times: times, kafka: kafka, tasks: tasks, people: people,
+    configuration: configuration, log: log)
   do {
     let listening = try await lab.start()
+    // A reader of the address finds the file.
+    if let file = invocation.arguments.value("services-file") {
+      let host = configuration.host.contains(":") ? "[\(configuration.host)]" : configuration.host
+      let services = LabAddress.services(at: "http://\(host):\(listening)")
+      do {
+        try ReplacedFile.write(Array(ServiceList.text(of: services).utf8), to: file)
+      } catch {
+        await lab.shutdown()
+        throw error
+      }
+    }
     terminal.line("The laboratory listens on http://\(configuration.host):\(listening)")
     terminal.line("  store      \(location.shown)")
+    if let people { terminal.line("  people     answer the sagas of \(people.engine)") }
     if let kafka { terminal.line("  kafka      \(kafka.shown)") }
     if let tasks { terminal.line("  tasks      \(tasks.engine)") }
     for fault in invocation.arguments.values("fault") { terminal.line("  fault      \(fault)") }
@@ -80,6 +102,21 @@ let labCommand = CommandSpec(
   }
   await store.close()
   return .success
+}
+
+extension Invocation {
+  /// `--people` and `--people-delay`.
+  fileprivate func people() throws -> LabPeople.Configuration? {
+    guard var url = arguments.value("people") else {
+      if arguments.value("people-delay") != nil { throw usage("--people-delay needs an engine: --people URL") }
+      return nil
+    }
+    if let mistake = WebAddress.mistake(in: url) { throw usage("--people: the URL \(mistake)") }
+    while url.hasSuffix("/") { url.removeLast() }
+    var people = LabPeople.Configuration(engine: url)
+    if let delay = try time("people-delay") { people.delay = delay }
+    return people
+  }
 }
 
 /// The address of the laboratory.

@@ -61,7 +61,7 @@ enum ServiceList {
     var entries: [ServiceEntry] = []
     for (name, value) in members {
       if let unknown = value.objectValue?.keys.first(where: { !["url", "tombstones"].contains($0) }) {
-        throw wrong(file, "says \"\(unknown)\" of \"\(name)\"; a service has \"url\" and \"tombstones\"")
+        throw wrong(file, "says \"\(unknown)\" of \"\(name)\", and a service has \"url\" and \"tombstones\"")
       }
       guard let url = value.stringValue ?? value["url"]?.stringValue else {
         throw wrong(file, "gives \"\(name)\" no \"url\" that begins with http:// or https://")
@@ -75,6 +75,16 @@ enum ServiceList {
       }
     }
     return entries
+  }
+
+  /// Returns the text of a file that `entries` reads, with a line for each service.
+  static func text(of entries: [ServiceEntry]) -> String {
+    let lines = entries.map { entry in
+      var service: JSON = ["url": .string(entry.url)]
+      if entry.tombstones { service = ["url": .string(entry.url), "tombstones": true] }
+      return "  \(JSON.string(entry.name).text()): \(service.text())"
+    }
+    return lines.isEmpty ? "{}\n" : "{\n\(lines.joined(separator: ",\n"))\n}\n"
   }
 
   private static func wrong(_ file: String, _ what: String) -> CLIError {
@@ -91,7 +101,8 @@ enum ServiceList {
 }
 
 extension Invocation {
-  /// Returns all services; a later service replaces an earlier one of the same name.
+  /// Returns all services, those of the file first. A service that is named twice is an error: the process would call only
+  /// one of the two addresses.
   func services() throws -> [ServiceEntry] {
     var entries: [ServiceEntry] = []
     if let file = arguments.value("services") {
@@ -103,7 +114,11 @@ extension Invocation {
       case .success(let read): entry = read
       case .failure(let mistake): throw usage(mistake.text)
       }
-      entries.removeAll { $0.name == entry.name }
+      guard !entries.contains(where: { $0.name == entry.name }) else {
+        throw CLIError(
+          CLIErrorCode.configurationInvalid, "the service \"\(entry.name)\" is named twice",
+          advice: ["Name it once, with --service or in the file of --services."])
+      }
       entries.append(entry)
     }
     return entries

@@ -119,7 +119,7 @@ struct StreamCheckerTests {
     ("\"$.data.type\"", "\"$.kafka.ofset\"", "/count/key", "\"kafka\" has no \"ofset\""),
     ("\"$.data.type\"", "\"$.data.type\", \"when\": \"match($.id, '(')\"", "/count/when", ""),
     ("\"name\": \"s\"", "\"name\": \"s\", \"type\": \"\"", "/type", "is empty"),
-    ("\"0s\"", "0", "/count/lateness", "is a string, not a number"),
+    ("\"0s\"", "0", "/count/lateness", "is a string with a unit, not a number"),
   ]
 
   @Test("A mistake is found at its place", arguments: mistakes)

@@ -163,6 +163,38 @@ struct UndoWaitTests {
     #expect(why.next.contains { $0.verb == "signal" && $0.signal == "binned" && $0.step == "b" })
   }
 
+  @Test("A stored snapshot of undos that wait is read, and one of a later shape is not")
+  func storedSnapshot() throws {
+    let (at, later) = (Saga.startedAt, Saga.startedAt + .seconds(3_600))
+    func stored(_ schema: Int) throws -> JSON {
+      try JSON(
+        parsing: #"""
+          {"schema": \#(schema), "version": 9, "startedAt": "\#(at)",
+           "start": {"id": "\#(Saga.id)", "workflow": "spec", "version": 1, "definition": "d", "steps": ["b", "pool"],
+                     "input": {}, "deadline": "\#(later)", "by": "test"},
+           "steps": [
+             {"id": "b", "status": "undoing", "round": 1, "outcome": "succeeded", "forward": {"count": 1},
+              "undo": {"count": 0, "startedAt": "\#(at)"}, "undoWait": {"signal": "binned"}, "waitUntil": "\#(later)",
+              "remindAt": "\#(later)", "reminders": 1, "startedAt": "\#(at)", "endedAt": "\#(at)",
+              "underWaySince": "\#(at)"},
+             {"id": "pool", "status": "undoing", "round": 1, "outcome": "succeeded", "forward": {"count": 1},
+              "undo": {"count": 2, "startedAt": "\#(at)"}, "undoWait": {},
+              "undoChild": {"child": "\#(UndoChildTests.link().saga)", "workflow": "unpool", "version": 1},
+              "undoChildrenEnded": 1, "startedAt": "\#(at)", "endedAt": "\#(at)", "underWaySince": "\#(at)"}],
+           "turnBack": {"at": "\#(at)", "reason": {"cause": "timeout", "code": "saga.timeout", "message": "Late."}}}
+          """#)
+    }
+    let state = try SagaState(snapshot: stored(8))
+    #expect(
+      state.step("b")?.undoWait == StepStage.Wait(signal: "binned", until: later, remindAt: later, reminders: 1))
+    let pool = try #require(state.step("pool"))
+    #expect(
+      pool.awaitedUndoChild == UndoChildTests.link() && pool.undoChildrenEnded == 1 && pool.undoWait?.until == nil)
+    #expect(state.snapshot["schema"] == 8)
+    #expect(try SagaState(snapshot: state.snapshot) == state)
+    #expect(throws: UnreadableEvent.self) { try SagaState(snapshot: stored(9)) }
+  }
+
   // MARK: Early signals
 
   @Test("A signal that comes before the saga turns back is kept, and its undo takes it")

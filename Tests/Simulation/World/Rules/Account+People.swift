@@ -192,7 +192,10 @@ extension Account {
   mutating func keptSignalTaken(_ fact: Fact) {
     guard let index = index(fact.step) else { return violates("the history", "names no step", fact) }
     guard steps[index].isUndoWaiting else { return }
-    steps[index].confirmedBy = signals.firstIndex { $0.version == fact.number("received") && $0.isKept }
+    // A rewind keeps the signals of undos, although it may have let others go.
+    steps[index].confirmedBy = signals.firstIndex {
+      $0.version == fact.number("received") && !$0.isUsed && !$0.isRefused
+    }
   }
 
   mutating func keptSignalRefused(_ fact: Fact) {

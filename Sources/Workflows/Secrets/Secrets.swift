@@ -1,7 +1,7 @@
 import JSON
 
 /// Masks secrets in calls, before people see them or the history stores them. The rule is the same for what was sent and
-/// for what was answered, and a workflow can't change it.
+/// for what was answered, and a workflow can't change it. The checker warns by the same rule of secrets in a file.
 ///
 /// A name makes its value secret: the name of a member, a header or a parameter. Names are compared without case and
 /// without anything but letters and digits, so `apiKey`, `API_KEY` and `X-Api-Key` are alike.

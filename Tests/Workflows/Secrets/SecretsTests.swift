@@ -2,7 +2,7 @@ import JSON
 import TestSupport
 import Testing
 
-@testable import SagaCore
+@testable import Workflows
 
 @Suite("Secrets in calls", .timeLimit(.minutes(15)), .inTurn)
 struct SecretsTests {
