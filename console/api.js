@@ -15,7 +15,12 @@ export class Problem extends Error {
 }
 
 let user = localStorage.getItem("saga.user") ?? "";
-export const userName = () => user;
+// What the engine says of the caller. Null until it has answered.
+let me = null;
+/** The caller that has signed in; null on an engine without keys. */
+export const caller = () => (me && me.signIn !== "notNeeded" ? me : null);
+/** The name for the history: the owner of the key, or what the person has entered. */
+export const userName = () => caller()?.person ?? user;
 export function setUser(name) {
   user = name;
   localStorage.setItem("saga.user", name);
@@ -34,7 +39,7 @@ async function send(method, path, { body, headers = {}, withStatus = false } = {
       method,
       headers: {
         ...(body === undefined ? {} : { "Content-Type": "application/json" }),
-        ...(method === "GET" ? {} : { "Saga-Client": "console", ...(user ? { "Saga-User": headerText(user) } : {}) }), ...headers,
+        ...(method === "GET" ? {} : { "Saga-Client": "console", ...(user && !caller() ? { "Saga-User": headerText(user) } : {}) }), ...headers,
       },
       body: body === undefined ? undefined : write(body),
     });
@@ -51,13 +56,28 @@ async function send(method, path, { body, headers = {}, withStatus = false } = {
     unread = error;
   }
   if (response.ok && unread) throw new Problem(0, { code: "network", detail: `The answer cannot be read. ${unread.message}` });
-  if (!response.ok) throw new Problem(response.status, value ?? { detail: text.slice(0, 300) });
+  if (!response.ok) {
+    const problem = new Problem(response.status, value ?? { detail: text.slice(0, 300) });
+    // The session of a person who was signed in has ended.
+    if (problem.status === 401 && caller() && path !== "/v1/session") dispatchEvent(new Event("saga-signed-out"));
+    throw problem;
+  }
   if (method !== "GET" && response.headers.get("Saga-Seen")) seen = response.headers.get("Saga-Seen");
   return withStatus ? { status: response.status, value } : value;
 }
 
 export const get = (path) => send("GET", path);
 export const post = (path, body, headers) => send("POST", path, { body, headers });
+
+/** Asks the engine who the caller is. An engine with keys answers 401 before the sign-in. */
+export async function whoAmI() {
+  me = await get("/v1/me");
+  return me;
+}
+export async function signIn(key) {
+  me = await post("/v1/session", { key });
+}
+export const signOut = () => post("/v1/session/end", {});
 
 const part = encodeURIComponent;
 

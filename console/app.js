@@ -7,6 +7,7 @@ import { operationPage, operationsPage } from "./operations.js";
 import { overview } from "./overview.js";
 import { sagaPage } from "./saga.js";
 import { sagas } from "./sagas.js";
+import { account, signInAgain, signInPage } from "./signin.js";
 import { tasksPage } from "./tasks.js";
 import { askUser } from "./verbs.js";
 import { workflowPage, workflowsPage } from "./workflows.js";
@@ -14,10 +15,13 @@ import { workflowPage, workflowsPage } from "./workflows.js";
 const main = document.getElementById("main");
 const pages = [["#/", "Overview"], ["#/sagas", "Sagas"], ["#/operations", "Operations"], ["#/tasks", "Tasks"], ["#/workflows", "Workflows"]];
 let page = null;
+// No page is shown before the engine has said who the caller is.
+let isAdmitted = false;
 
 const go = (hash) => { if (location.hash === hash) show(); else location.hash = hash; };
 
 function show() {
+  if (!isAdmitted) return;
   page?.leave?.();
   const [path, search = ""] = (location.hash.slice(1) || "/").split(/\?(.*)/s);
   const parts = path.split("/").filter(Boolean).map((part) => {
@@ -87,9 +91,12 @@ showTheme();
 const userButton = document.getElementById("user");
 const showUser = () => {
   userButton.textContent = api.userName() || "Who are you?";
-  userButton.setAttribute("aria-label", api.userName() ? `You act as ${api.userName()}. Change.` : "Enter your name");
+  userButton.setAttribute("aria-label",
+    api.caller() ? `You are signed in as ${api.userName()}.` : api.userName() ? `You act as ${api.userName()}. Change.` : "Enter your name");
 };
-userButton.addEventListener("click", () => askUser({ again: true }));
+userButton.addEventListener("click", () => {
+  if (isAdmitted) (api.caller() ? account() : askUser({ again: true }));
+});
 addEventListener("saga-user", showUser);
 showUser();
 
@@ -141,5 +148,30 @@ addEventListener("unhandledrejection", (event) => {
   say(`Something went wrong in the console: ${event.reason?.message ?? event.reason}`);
 });
 
-show();
-connect();
+// Before the sign-in there is no name and no live stream.
+const needSignIn = (isNeeded) => { for (const id of ["user", "live"]) document.getElementById(id).hidden = isNeeded; };
+
+function admit() {
+  isAdmitted = true;
+  needSignIn(false);
+  showUser();
+  show();
+  connect();
+}
+
+// The page behind stays as it is, with what was entered.
+addEventListener("saga-signed-out", () => signInAgain(() => {
+  showUser();
+  connect();
+}));
+
+try {
+  await api.whoAmI();
+  admit();
+} catch (error) {
+  // Another error is that of the page, which says it and tries again.
+  if (error.status === 401) {
+    needSignIn(true);
+    signInPage(main, admit);
+  } else admit();
+}

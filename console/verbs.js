@@ -100,7 +100,7 @@ export function preview(saga, verb, { step, outcome, to, item } = {}) {
 
 /** Asks for the name of the person, once; null when the dialog is closed without one. */
 export async function askUser({ again = false } = {}) {
-  if (api.userName() && !again) return api.userName();
+  if (api.caller() || (api.userName() && !again)) return api.userName();
   return dialog("Who are you?", (close) => {
     const input = h("input", { type: "text", id: "user-name", value: api.userName(), maxlength: 200, required: true, autofocus: true,
       autocomplete: "username" });

@@ -12,17 +12,20 @@ public final class APIServer: Sendable {
   ///   - events: the engine's store, which the live stream follows.
   ///   - kafka: the state of the echo and the consumers; nil without Kafka.
   ///   - notices: the destinations of notices; nil without any.
+  ///   - authenticator: recognises callers; nil to let everyone do everything.
   ///   - configuration: where to listen, and the limits.
   ///   - environment: time and ids.
   ///   - log: for errors.
   public init(
     engine: any SagaEngine, events: any EventStore, kafka: (any KafkaView)? = nil,
-    notices: (any NoticesView)? = nil, configuration: HTTPServerConfiguration = .init(),
+    notices: (any NoticesView)? = nil, authenticator: (any Authenticator)? = nil,
+    configuration: HTTPServerConfiguration = .init(),
     environment: Environment, log: Log = .silent
   ) {
     live = LiveHub(store: events, environment: environment, log: log)
     let router = API(
-      engine: engine, kafka: kafka, notices: notices, live: live, environment: environment, log: log
+      engine: engine, kafka: kafka, notices: notices, live: live, environment: environment, log: log,
+      access: Access(authenticator)
     ).router()
     server = HTTPServer(configuration, environment: environment, place: RequestPlace.of) { request in
       await router.handle(request)

@@ -48,6 +48,19 @@ struct Readiness {
     }
   }
 
+  /// The same without what the messages tell about the laboratory, for a caller who may not see it.
+  var withoutDetails: Readiness {
+    func bare(_ reason: Reason) -> Reason {
+      Reason(code: reason.code, message: "See /errors/\(reason.code). A caller with the role viewer reads more here.")
+    }
+    return Readiness(bare: reasons.map(bare), unwritable: unwritable.map(bare))
+  }
+
+  private init(bare reasons: [Reason], unwritable: Reason?) {
+    self.reasons = reasons
+    self.unwritable = unwritable
+  }
+
   init(echo: EchoStatus, consumers: [ConsumerStatus]) {
     self.init(reasons: Self.reasons(of: echo) + Self.reasons(of: consumers))
   }
@@ -110,7 +123,12 @@ extension API {
     let unwritable = Readiness.unwritable(engine.storeHealth)
     // The other faults are read from the store that does not answer, so they would only delay this answer.
     if unwritable != nil { return Readiness(unwritable: unwritable) }
-    return Readiness(reasons: heldReasons + (await kafkaReadiness().reasons) + (await noticeReasons()))
+    return Readiness(reasons: keyReasons + heldReasons + (await kafkaReadiness().reasons) + (await noticeReasons()))
+  }
+
+  /// The file of keys has changed and can't be read.
+  private var keyReasons: [Readiness.Reason] {
+    (access.authenticator?.problem).map { [Readiness.Reason(code: $0.code, message: $0.message)] } ?? []
   }
 
   /// Held sagas: they wait for an operator because processes died while they computed them.

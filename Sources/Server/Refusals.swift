@@ -13,6 +13,8 @@ import Workflows
 /// The one table of HTTP statuses: which status and title an error code is answered with.
 enum Refusals {
   static let reasonMissing = EngineErrorCode.sagaReasonMissing
+  /// The value of the header `WWW-Authenticate` with status 401 (RFC 6750).
+  static let challenge = "Bearer realm=\"saga\""
   /// The value of the header `Retry-After` with status 503, in seconds.
   static let retryAfter = "1"
 
@@ -99,6 +101,13 @@ enum Refusals {
     EngineErrorCode.taskNotFound: (404, "No such task"),
     ServerErrorCode.sagaIDMalformed: (400, "Not a saga id"),
     ServerErrorCode.liveFull: (503, "Too many clients"),
+    ServerErrorCode.keyMissing: (401, "A key is needed"),
+    ServerErrorCode.keyUnknown: (401, "The key is unknown"),
+    ServerErrorCode.keyExpired: (401, "The key has expired"),
+    ServerErrorCode.keyRevoked: (401, "The key was revoked"),
+    ServerErrorCode.sessionEnded: (401, "The session has ended"),
+    ServerErrorCode.roleMissing: (403, "A role is missing"),
+    ServerErrorCode.otherPerson: (403, "Not the caller's own name"),
     HTTPErrorCode.shuttingDown: (503, "Shutting down"),
     HTTPErrorCode.badRequest: (400, HTTPStatus.phrase(400)),
     HTTPErrorCode.emptyBody: (400, HTTPStatus.phrase(400)),
@@ -159,9 +168,13 @@ enum Refusals {
   /// Returns a problem with one of the codes above.
   static func problem(_ code: String, _ detail: String, errors: [JSON] = []) -> Problem {
     let status = status(of: code) ?? 500
-    return Problem(
-      status, code, title: title(of: code), detail: detail, errors: errors,
-      headers: status == 503 ? ["Retry-After": retryAfter] : [:])
+    let headers: HTTPHeaders =
+      switch status {
+      case 401: ["WWW-Authenticate": challenge]
+      case 503: ["Retry-After": retryAfter]
+      default: [:]
+      }
+    return Problem(status, code, title: title(of: code), detail: detail, errors: errors, headers: headers)
   }
 }
 

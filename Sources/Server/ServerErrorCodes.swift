@@ -22,4 +22,16 @@ public enum ServerErrorCode {
   public static let consumerFailing = "consumer.failing"
   // Of the destinations of notices.
   public static let noticeFailing = "notice.failing"
+  // Of callers and their rights.
+  public static let keyMissing = "access.keyMissing"
+  public static let keyUnknown = "access.keyUnknown"
+  public static let keyExpired = "access.keyExpired"
+  public static let keyRevoked = "access.keyRevoked"
+  public static let sessionEnded = "access.sessionEnded"
+  public static let roleMissing = "access.roleMissing"
+  public static let otherPerson = "access.otherPerson"
+  public static let keysUnreadable = "access.keysUnreadable"
+
+  /// The codes with which a route that asks a permission can refuse any caller.
+  static let ofAccess = [keyExpired, keyMissing, keyRevoked, keyUnknown, roleMissing, sessionEnded]
 }

@@ -10,5 +10,6 @@ enum CLIErrorCode {
   static let answerUnexpected = "cli.answerUnexpected"
   static let configurationInvalid = "cli.configurationInvalid"
   static let insecure = "cli.insecure"
+  static let accessKeyInvalid = "cli.accessKeyInvalid"
   static let childFailed = "cli.childFailed"
 }

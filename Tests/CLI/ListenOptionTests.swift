@@ -43,6 +43,22 @@ struct ListenOptionTests {
     }
   }
 
+  @Test("A server that asks its callers for keys may listen anywhere, and the refusal of another says so")
+  func keys() throws {
+    let terminal = Terminal(
+      write: { _ in }, complain: { _ in }, read: { nil }, isTerminal: false, style: .plain, errorStyle: .plain)
+    let invocation = Invocation(
+      command: serveCommand, arguments: try ParsedArguments(["--host", "0.0.0.0"], for: serveCommand),
+      terminal: terminal, environment: .fake(), variables: [:],
+      send: { (_, _) async throws(APIUnreachable) in throw APIUnreachable(mayHaveArrived: false, why: "") })
+    #expect(try invocation.listening(port: 8080, asksWhoCalls: true).host == "0.0.0.0")
+    func advice(_ command: CommandSpec) -> String {
+      let error = #expect(throws: CLIError.self) { try listening(["--host", "0.0.0.0"], of: command) }
+      return error?.advice.joined() ?? ""
+    }
+    #expect(advice(serveCommand).contains("--keys FILE") && !advice(labCommand).contains("--keys"))
+  }
+
   @Test("Further names are kept in canonical form")
   func names() throws {
     let configuration = try listening(["--allowed-hosts", "Saga.Lab.Example.,10.0.0.7,[::2]"])

@@ -72,9 +72,16 @@ struct HostTests {
     Case("POST", ["Host: localhost", "Sec-Fetch-Site: same-origin", "Sec-Fetch-Site: cross-site"], 403),
     // A proxy with another name in front: the browser has compared the origins.
     Case("POST", ["Host: localhost", "Sec-Fetch-Site: same-origin", "Origin: https://saga.lab.example"], 200),
-    Case("GET", ["Host: localhost", "Sec-Fetch-Site: cross-site", "Origin: http://evil.example"], 200),
+    Case("GET", ["Host: localhost", "Sec-Fetch-Site: cross-site", "Origin: http://evil.example"], 403),
+    Case("GET", ["Host: localhost", "Origin: http://evil.example"], 403),
+    Case("GET", ["Host: localhost", "Origin: http://localhost"], 200),
+    Case("GET", ["Host: localhost", "Sec-Fetch-Site: cross-site", "Sec-Fetch-Mode: no-cors"], 403),
+    Case("GET", ["Host: localhost", "Sec-Fetch-Site: same-site", "Sec-Fetch-Mode: cors"], 403),
+    // A link on another page.
+    Case("GET", ["Host: localhost", "Sec-Fetch-Site: cross-site", "Sec-Fetch-Mode: navigate"], 200),
+    Case("POST", ["Host: localhost", "Sec-Fetch-Site: cross-site", "Sec-Fetch-Mode: navigate"], 403),
     Case("HEAD", ["Host: localhost", "Sec-Fetch-Site: cross-site"], 200),
-    Case("OPTIONS", ["Host: localhost", "Origin: http://evil.example", "Access-Control-Request-Method: POST"], 200),
+    Case("OPTIONS", ["Host: localhost", "Origin: http://evil.example", "Access-Control-Request-Method: POST"], 403),
   ]
 
   private func check(_ row: Case) async throws {

@@ -290,6 +290,17 @@ struct AnswerTextTests {
     }
   }
 
+  @Test("Who the caller is")
+  func caller() async throws {
+    let engine = FakeEngine()
+    let ring = try KeyRing(engine.environment)
+    let key = try ring.add("lims", "viewer", "starter:store-sample", speaksForOthers: true).text
+    try await TestAPI.run(engine: engine, authenticator: try ring.authenticator()) { api in
+      try expect(try await api.get("/v1/me", key: key), is: "caller")
+    }
+    try await TestAPI.run(engine: engine) { api in try expect(try await api.get("/v1/me"), is: "caller-unknown") }
+  }
+
   @Test("What people did")
   func audit() async throws {
     let engine = FakeEngine()

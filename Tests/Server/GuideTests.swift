@@ -97,7 +97,7 @@ struct GuideTests {
       })
   }
 
-  @Test(arguments: ["rest.md", "clients.md", "cli.md", "operating.md", "kafka.md"])
+  @Test(arguments: ["rest.md", "clients.md", "cli.md", "operating.md", "kafka.md", "security.md"])
   func whatItLinksIsThere(page: String) throws {
     let text = try String(contentsOf: APIDescription.root.appending(path: "docs/\(page)"), encoding: .utf8)
     for link in text.matches(of: /\]\(([a-z][^)#:]*)?(?:#([^)]*))?\)/) {

@@ -41,7 +41,7 @@ struct MetricsTests {
               "tracseq_ready", "tracseq_degraded", "tracseq_sagas", "tracseq_sagas_held",
               "tracseq_clock_offset_seconds", "tracseq_turn_keys", "tracseq_turns", "tracseq_tasks_waiting",
               "tracseq_tasks_taken",
-              "tracseq_task_workers_waiting",
+              "tracseq_task_workers_waiting", "tracseq_access_refused_total",
             ]))
       #expect(metrics["tracseq_store_writable"] == 1 && metrics["tracseq_degraded"] == 0)
     }
@@ -51,7 +51,7 @@ struct MetricsTests {
     let guide = try String(contentsOf: APIDescription.root.appending(path: "docs/operating.md"), encoding: .utf8)
     try await TestAPI.run(kafka: FakeKafka(consumers: [.sample()]), notices: FakeNotices(.sample())) { api in
       let metrics = try read(try await api.get("/metrics")).metrics
-      #expect(metrics.count == 34)
+      #expect(metrics.count == 35)
       for name in metrics.keys { #expect(guide.contains("`\(name)"), "\(name)") }
       for name in guide.matches(of: /tracseq_[a-z_]+/) { #expect(metrics[String(name.0)] != nil, "\(name.0)") }
     }

@@ -31,6 +31,7 @@ struct WireTests {
       "running", "waiting", "backing-off", "paused", "unread", "progress", "stuck", "abandoned", "undoing",
       "compensated", "rewinding", "labelled", "polling", "items", "queued", "child",
     ].map { Sample("saga-\($0)", "Saga", SagaResponse.self) } + [
+      Sample("caller", "Caller", CallerResponse.self), Sample("caller-unknown", "Caller", CallerResponse.self),
       Sample("concurrency", "TurnPage", TurnsResponse.self),
       Sample("sagas", "SagaPage", SagaListResponse.self), Sample("events", "EventPage", HistoryResponse.self),
       Sample("timeline", "Timeline", TimelineResponse.self),

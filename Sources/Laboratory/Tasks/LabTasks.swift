@@ -12,6 +12,8 @@ public final class LabTasks: Sendable {
   public struct Configuration: Sendable, Hashable {
     /// `http://HOST:PORT`, without a slash at the end.
     public var engine: String
+    /// The key with the role `worker` that the engine asks for; nil for an engine without keys.
+    public var key: String?
     /// The most tasks that each service has at a time, 1 or more.
     public var atOnce = 8
     /// How long a poll waits for a task.
@@ -19,7 +21,10 @@ public final class LabTasks: Sendable {
     /// The pauses after a poll, or an answer, that failed.
     public var backoff = Backoff(first: .milliseconds(200), limit: .seconds(5))
 
-    public init(engine: String) { self.engine = engine }
+    public init(engine: String, key: String? = nil) {
+      self.engine = engine
+      self.key = key
+    }
   }
 
   /// The queue of a service.
@@ -96,10 +101,11 @@ public final class LabTasks: Sendable {
   }
 
   private func post(_ path: String, _ body: JSON, timeout: Duration = .seconds(30)) async throws -> HTTPClientResponse {
-    try await client.send(
+    var headers: HTTPHeaders = ["Content-Type": "application/json"]
+    headers["Authorization"] = configuration.key.map { "Bearer \($0)" }
+    return try await client.send(
       HTTPClientRequest(
-        method: "POST", url: configuration.engine + path, headers: ["Content-Type": "application/json"],
-        body: body.bytes(), timeout: timeout))
+        method: "POST", url: configuration.engine + path, headers: headers, body: body.bytes(), timeout: timeout))
   }
 
   private func poll(_ service: LabService) async throws -> [LabTask] {

@@ -20,9 +20,15 @@ final class LiveClient: Sendable {
   let filter: LiveFilter
   private let state: Mutex<State>
   private let changes = WaitQueue()
+  private let isAllowed: @Sendable () -> Bool
 
-  init(filter: LiveFilter, first: [UInt8], backlog: LiveBacklog?) {
+  /// - Parameter isAllowed: whether the client may still read; asked before each message.
+  init(
+    filter: LiveFilter, first: [UInt8], backlog: LiveBacklog?,
+    while isAllowed: @escaping @Sendable () -> Bool = { true }
+  ) {
     self.filter = filter
+    self.isAllowed = isAllowed
     state = Mutex(State(waiting: [first], bytes: first.count, backlog: backlog))
   }
 
@@ -70,6 +76,11 @@ final class LiveClient: Sendable {
   /// Returns the next bytes to send when the connection has room for them; nil at the end. For one task.
   func next() async -> [UInt8]? {
     while true {
+      // A key that was revoked reads nothing more. The next beat of the hub comes here at the latest.
+      guard isAllowed() else {
+        leave()
+        return nil
+      }
       // 1. The greeting and the missed events come first. New events wait meanwhile.
       let (greeting, backlog, isOver) = state.withLock { state -> ([UInt8]?, LiveBacklog?, Bool) in
         guard state.backlog?.isGreeted == false else { return (nil, state.backlog, state.isOver) }

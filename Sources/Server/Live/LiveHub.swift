@@ -45,13 +45,17 @@ actor LiveHub {
   var count: Int { clients.count }
 
   /// Returns the stream of a new client.
-  /// - Parameter last: the `Last-Event-ID` that the client sent.
-  func join(_ filter: LiveFilter, after last: String?) async throws -> AsyncStream<[UInt8]> {
+  /// - Parameters:
+  ///   - last: the `Last-Event-ID` that the client sent.
+  ///   - isAllowed: whether the client may still read. It is asked before each message, and its false ends the stream.
+  func join(
+    _ filter: LiveFilter, after last: String?, while isAllowed: @escaping @Sendable () -> Bool = { true }
+  ) async throws -> AsyncStream<[UInt8]> {
     try requireRoom()
     try await begin()
     // Actors are reentrant: meanwhile the hub may have been closed, or may be full.
     try requireRoom()
-    let client = try newClient(filter, after: last)
+    let client = try newClient(filter, after: last, while: isAllowed)
     nextID += 1
     let id = nextID
     clients[id] = client
@@ -75,13 +79,18 @@ actor LiveHub {
     }
   }
 
-  private func newClient(_ filter: LiveFilter, after last: String?) throws(Problem) -> LiveClient {
+  private func newClient(
+    _ filter: LiveFilter, after last: String?, while isAllowed: @escaping @Sendable () -> Bool
+  ) throws(Problem) -> LiveClient {
+    func client(_ first: [UInt8], _ backlog: LiveBacklog? = nil) -> LiveClient {
+      LiveClient(filter: filter, first: first, backlog: backlog, while: isAllowed)
+    }
     func hello(_ id: String?) -> [UInt8] {
       // Browsers wait for this time before they reconnect.
       Array("retry: 1000\n".utf8)
         + LiveMessage.bytes(event: "hello", data: ["at": .string(environment.now().description)], id: id)
     }
-    guard let last else { return LiveClient(filter: filter, first: hello(cursor.text), backlog: nil) }
+    guard let last else { return client(hello(cursor.text)) }
     guard let place = LiveCursor(last, shards: cursor.positions.count) else {
       throw Problem(
         Fault(
@@ -94,10 +103,9 @@ actor LiveHub {
       let reset = LiveMessage.bytes(
         event: "reset", data: ["code": .string(ServerErrorCode.liveTooFarBehind), "message": .string(why)],
         id: cursor.text)
-      return LiveClient(filter: filter, first: hello(nil) + reset, backlog: nil)
+      return client(hello(nil) + reset)
     }
-    let backlog = LiveBacklog(reader: reader, cursor: place, until: cursor)
-    return LiveClient(filter: filter, first: hello(nil), backlog: backlog)
+    return client(hello(nil), LiveBacklog(reader: reader, cursor: place, until: cursor))
   }
 
   private func leave(_ id: Int) { clients[id] = nil }

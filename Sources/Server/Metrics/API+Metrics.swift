@@ -59,7 +59,11 @@ extension API {
         "tracseq_read_model_lag_seconds", .gauge, "How long the oldest of them has been stored.",
         [.init(seconds: lists.waited)])
     }
-    var isDegraded = !engine.isReady || health.problem != nil
+    text.add(
+      "tracseq_access_refused_total", .counter,
+      "Requests that were refused because of their caller, since the process began.",
+      access.refusals.all.map { .init($0.count, ["code": $0.code]) })
+    var isDegraded = !engine.isReady || health.problem != nil || access.authenticator?.problem != nil
     if let notices {
       let status = await known("notices", { try await notices.status() })
       isDegraded =

@@ -2,10 +2,10 @@ import HTTP
 import Runtime
 
 extension HTTPServerRequest {
-  /// The name of the user. The server has no authentication yet, so it accepts any name.
-  func user() throws(Problem) -> String {
+  /// Returns the person that the request names; nil without the header. `Call.user` decides whether that counts.
+  func namedUser() throws(Problem) -> String? {
     let name = "Saga-User"
-    guard let value = try single(name) else { return "anonymous" }
+    guard let value = try single(name) else { return nil }
     let scalars = value.unicodeScalars
     guard (1...200).contains(scalars.count), scalars.contains(where: { !$0.properties.isWhitespace }) else {
       throw Self.invalid(name, "must have 1 to 200 characters, and not only blanks")

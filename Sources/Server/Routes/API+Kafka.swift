@@ -19,7 +19,7 @@ extension API {
 
   private func rewindEcho(_ call: Call) async throws -> HTTPServerResponse {
     let kafka = try requireKafka()
-    let (user, from) = (try call.request.user(), try call.request.origin())
+    let (user, from) = (try call.user(), try call.origin())
     var body = try BodyReader(call.request)
     let reason = body.reason()
     let shard = body.integer("shard", from: 0)

@@ -20,7 +20,9 @@ extension API {
       saga: saga, workflow: try call.query.text("workflow"),
       statuses: Set(try call.query.choices("status", SagaStatus.self).map(\.rawValue)))
     let last = call.request.headers["Last-Event-ID"].flatMap { $0.isEmpty ? nil : $0 }
-    let stream = try await live.join(filter, after: last)
+    let stream = try await live.join(filter, after: last) { [access, environment] in
+      access.stillMay(.view, call.caller, in: call.request, environment)
+    }
     return HTTPServerResponse(
       headers: [
         "Content-Type": "text/event-stream", "Cache-Control": "no-store",

@@ -22,7 +22,7 @@ extension API {
   /// The request names a destination of the engine. It can't give an address: a caller must not make the engine send
   /// requests to any address.
   private func testNotices(_ call: Call) async throws -> HTTPServerResponse {
-    let (user, from) = (try call.request.user(), try call.request.origin())
+    let (user, from) = (try call.user(), try call.origin())
     var body = try BodyReader(call.request)
     let name = body.text("destination", isRequired: true)
     try body.finish()
@@ -30,7 +30,7 @@ extension API {
   }
 
   private func resendNotices(_ call: Call) async throws -> HTTPServerResponse {
-    let (user, from) = (try call.request.user(), try call.request.origin())
+    let (user, from) = (try call.user(), try call.origin())
     var body = try BodyReader(call.request)
     let name = body.text("destination", isRequired: true)
     let only = body.text("id", isRequired: false)

@@ -37,8 +37,8 @@ extension API {
   private func verb(_ name: OperatorVerb.Name) -> Route {
     Route(.verb(name)) { call in
       let id = try call.path.sagaID()
-      let user = try call.request.user()
-      let from = try call.request.origin()
+      let user = try call.user()
+      let from = try call.origin()
       let key = try call.request.idempotencyKey()
       var body = try BodyReader(call.request)
       let reason = body.reason() ?? ""

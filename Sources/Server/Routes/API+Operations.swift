@@ -22,8 +22,8 @@ extension API {
   }
 
   private func beginOperation(_ call: Call) async throws -> HTTPServerResponse {
-    let user = try call.request.user()
-    let from = try call.request.origin()
+    let user = try call.user()
+    let from = try call.origin()
     let key = try call.request.idempotencyKey()
     var body = try BodyReader(call.request)
     let name = body.choice("verb", of: OperatorVerb.Name.allCases.map(\.rawValue))
@@ -110,7 +110,7 @@ extension API {
   ) -> Route {
     Route(endpoint) { call in
       let id = try call.path.operationID()
-      let act = (user: try call.request.user(), from: try call.request.origin())
+      let act = (user: try call.user(), from: try call.origin())
       var body = try BodyReader(call.request)
       let reason = body.reason() ?? ""
       try body.finish()

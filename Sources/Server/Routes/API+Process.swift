@@ -7,8 +7,9 @@ extension API {
   var processRoutes: [Route] {
     [
       Route(.getHealth) { _ in .json(["status": "alive"]) },
-      Route(.getReadiness) { _ in
-        let readiness = await readiness()
+      Route(.getReadiness) { call in
+        let full = await readiness()
+        let readiness = call.caller.reach(of: .view) == .all ? full : full.withoutDetails
         if let problem = readiness.problem { throw problem }
         return .json(readiness.json)
       },

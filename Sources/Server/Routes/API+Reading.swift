@@ -101,7 +101,7 @@ extension API {
   }
 
   private func rebuildProjections(_ call: Call) async throws -> HTTPServerResponse {
-    let (user, from) = (try call.request.user(), try call.request.origin())
+    let (user, from) = (try call.user(), try call.origin())
     if !call.request.body.isEmpty { try BodyReader(call.request).finish() }
     return .json(ProjectionsResponse(try await engine.rebuildProjections(by: user, from: from)).json, status: 202)
   }

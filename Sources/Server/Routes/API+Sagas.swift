@@ -29,8 +29,8 @@ extension API {
 
   private func startSaga(_ call: Call) async throws -> HTTPServerResponse {
     let wait = try call.query.duration("wait", atMost: Self.longestWait)
-    let user = try call.request.user()
-    let from = try call.request.origin()
+    let user = try call.user()
+    let from = try call.origin()
     let key = try call.request.idempotencyKey()
     var body = try BodyReader(call.request)
     let input = body.value("input", isRequired: true)
@@ -129,8 +129,8 @@ extension API {
   }
 
   private func send(_ name: String, in call: Call, to id: UniqueID) async throws -> HTTPServerResponse {
-    let user = try call.request.user()
-    let from = try call.request.origin()
+    let user = try call.user()
+    let from = try call.origin()
     let key = try call.request.idempotencyKey()
     var body = JSON.null
     if !call.request.body.isEmpty {

@@ -48,7 +48,7 @@ extension API {
 
   private func registerWorkflow(_ call: Call) async throws -> HTTPServerResponse {
     let isDraft = try call.query.flag("draft") ?? false
-    let (user, from) = (try call.request.user(), try call.request.origin())
+    let (user, from) = (try call.user(), try call.origin())
     try call.request.requireJSON()
     // If the body is not JSON, the sender is wrong, not the author: the status is 400, as for other requests.
     _ = try JSONDocument(body: call.request)

@@ -14,10 +14,12 @@ struct API: Sendable {
   let live: LiveHub
   let environment: Environment
   let log: Log
+  /// Who may do what. Without keys every caller may do everything.
+  var access = Access()
 
   var routes: [Route] {
     workflowRoutes + sagaRoutes + readingRoutes + operatingRoutes + operationRoutes + auditRoutes + kafkaRoutes
-      + liveRoutes + turnRoutes + processRoutes + noticeRoutes + taskRoutes + consoleRoutes + pageRoutes
+      + liveRoutes + turnRoutes + processRoutes + noticeRoutes + taskRoutes + sessionRoutes + consoleRoutes + pageRoutes
   }
 
   func router() -> Router {
@@ -37,10 +39,12 @@ struct API: Sendable {
     _ route: Route, _ request: HTTPServerRequest, _ path: PathParameters
   ) async throws -> HTTPServerResponse {
     do {
+      // Before everything else: a caller without the right learns nothing about the request.
+      let caller = try await admit(route, request, path)
       let query = try QueryReader(request.query, known: route.facts.query)
       if route.facts.method != "GET" { try request.requireJSONType() }
       if route.facts.needsEngine { try requireReady() }
-      let response = try await route.handle(Call(request: request, path: path, query: query))
+      let response = try await route.handle(Call(request: request, caller: caller, path: path, query: query))
       return try await tellSeen(response, route, path)
     } catch {
       throw Refusals.problem(answering: error) ?? error

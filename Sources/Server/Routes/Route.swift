@@ -12,9 +12,10 @@ struct Route: Sendable {
   }
 }
 
-/// A request that has found its route.
+/// A request that has found its route, and whose caller may use it.
 struct Call: Sendable {
   let request: HTTPServerRequest
+  let caller: Caller
   let path: PathParameters
   let query: QueryReader
 }

@@ -38,6 +38,8 @@ public struct RouteFacts: Sendable {
     }
   }
 
+  /// What the route asks of its caller.
+  public let asks: Permission
   public let method: String
   /// The path with its parameters in braces: `/v1/sagas/{id}`.
   public let path: String
@@ -56,9 +58,11 @@ public struct RouteFacts: Sendable {
   public let needsEngine: Bool
 
   private init(
-    _ method: String, _ path: String, _ summary: String, query: [String], headers: [String], body: Body,
+    _ asks: Permission, _ method: String, _ path: String, _ summary: String, query: [String], headers: [String],
+    body: Body,
     answers: [Int], needsEngine: Bool, own: [String]
   ) {
+    self.asks = asks
     self.method = method
     self.path = path
     self.summary = summary
@@ -76,27 +80,29 @@ public struct RouteFacts: Sendable {
   static let whoAndKey = who + ["Idempotency-Key"]
 
   static func get(
-    _ path: String, _ summary: String, query: [String] = [], headers: [String] = [], needsEngine: Bool = true,
+    _ asks: Permission, _ path: String, _ summary: String, query: [String] = [], headers: [String] = [],
+    needsEngine: Bool = true,
     refuses: [String] = []
   ) -> RouteFacts {
     RouteFacts(
-      "GET", path, summary, query: query, headers: headers, body: .none, answers: [200], needsEngine: needsEngine,
+      asks, "GET", path, summary, query: query, headers: headers, body: .none, answers: [200], needsEngine: needsEngine,
       own: refuses)
   }
 
   static func post(
-    _ path: String, _ summary: String, query: [String] = [], headers: [String] = [], body: Body,
-    answers: [Int] = [200], refuses: [String] = []
+    _ asks: Permission, _ path: String, _ summary: String, query: [String] = [], headers: [String] = [], body: Body,
+    needsEngine: Bool = true, answers: [Int] = [200], refuses: [String] = []
   ) -> RouteFacts {
     RouteFacts(
-      "POST", path, summary, query: query, headers: headers, body: body, answers: answers, needsEngine: true,
+      asks, "POST", path, summary, query: query, headers: headers, body: body, answers: answers,
+      needsEngine: needsEngine,
       own: refuses)
   }
 
   /// A verb on one saga. With `--requires-approval` the verb waits for a second person: 202.
   static func verb(_ verb: OperatorVerb.Name, _ summary: String, refuses: [String]) -> RouteFacts {
     post(
-      "/v1/sagas/{id}/\(verb.rawValue)", summary, headers: whoAndKey, body: .object, answers: [200, 202],
+      .operate, "/v1/sagas/{id}/\(verb.rawValue)", summary, headers: whoAndKey, body: .object, answers: [200, 202],
       refuses: [
         EngineErrorCode.commandReused, EngineErrorCode.operationNameless, EngineErrorCode.sagaChanged,
         EngineErrorCode.sagaEnded, EngineErrorCode.sagaReasonMissing,
@@ -104,7 +110,7 @@ public struct RouteFacts: Sendable {
   }
 
   /// A page for people and editors. The description of the API does not list it.
-  static func page(_ path: String) -> RouteFacts { get(path, "", needsEngine: false) }
+  static func page(_ path: String) -> RouteFacts { get(.open, path, "", needsEngine: false) }
 
   /// Whether `docs/schema/openapi.json` describes the route.
   public var isDescribed: Bool { !summary.isEmpty }
@@ -141,7 +147,11 @@ public struct RouteFacts: Sendable {
     if !query.isEmpty { codes.insert(ServerErrorCode.parameterInvalid) }
     if query.contains("cursor") { codes.insert(ServerErrorCode.cursorMalformed) }
     if !headers.isEmpty { codes.insert(ServerErrorCode.headerInvalid) }
-    if isVersioned {
+    if asks != .open { codes.formUnion(ServerErrorCode.ofAccess) }
+    // Every caller that was recognised has this permission.
+    if asks == .signedIn { codes.remove(ServerErrorCode.roleMissing) }
+    if headers.contains("Saga-User") { codes.insert(ServerErrorCode.otherPerson) }
+    if isVersioned, needsEngine {
       codes.formUnion([
         EngineErrorCode.engineDraining, EngineErrorCode.engineNotReady, StoreErrorCode.closed, StoreErrorCode.corrupt,
         StoreErrorCode.notOwner, StoreErrorCode.unavailable,
@@ -149,8 +159,9 @@ public struct RouteFacts: Sendable {
     }
     if method == "POST" {
       codes.formUnion([
-        HTTPErrorCode.bodyTooLarge, HTTPErrorCode.unsupportedMediaType, StoreErrorCode.outcomeUnknown,
+        HTTPErrorCode.bodyTooLarge, HTTPErrorCode.unsupportedMediaType,
       ])
+      if needsEngine { codes.insert(StoreErrorCode.outcomeUnknown) }
     }
     if isAboutSagaOfKey { codes.formUnion([EngineErrorCode.sagaNotFound, EngineErrorCode.sagaHeld]) }
     if isAboutSaga {

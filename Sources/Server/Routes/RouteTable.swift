@@ -21,6 +21,7 @@ public enum Endpoint: String, CaseIterable, Sendable {
   case streamEvents, listActs, auditHead, verifyAudit
   case beginOperation, listOperations, getOperation, listOperationSagas, approveOperation, declineOperation
   case stopOperation
+  case whoAmI, signIn, signOut
   case getHealth, getReadiness, getMetrics, getOpenAPI
   // Pages, which the description of the API does not list.
   case consolePage, consoleFile, errorIndex, errorPage, schemaFile, eventSchemaFile
@@ -58,30 +59,33 @@ public enum Endpoint: String, CaseIterable, Sendable {
   public var facts: RouteFacts {
     switch self {
     case .listWorkflows:
-      .get("/v1/workflows", "List workflows", query: ["cursor", "limit"])
+      .get(.view, "/v1/workflows", "List workflows", query: ["cursor", "limit"])
     case .registerWorkflow:
       .post(
-        "/v1/workflows", "Register a workflow", query: ["draft"], headers: RouteFacts.who, body: .json,
+        .author, "/v1/workflows", "Register a workflow", query: ["draft"], headers: RouteFacts.who, body: .json,
         answers: [200, 201],
         refuses: [
           EngineErrorCode.workflowConflict, EngineErrorCode.workflowDraftsOff, EngineErrorCode.workflowInvalid,
           EngineErrorCode.workflowTooManyDrafts,
         ])
     case .checkWorkflow:
-      .post("/v1/workflows/check", "Check a workflow", body: .checked)
+      .post(.author, "/v1/workflows/check", "Check a workflow", body: .checked)
     case .getWorkflow:
-      .get("/v1/workflows/{name}", "Show a workflow's latest version", refuses: [EngineErrorCode.workflowNotFound])
+      .get(
+        .read, "/v1/workflows/{name}", "Show a workflow's latest version", refuses: [EngineErrorCode.workflowNotFound])
     case .getStatistics:
       .get(
-        "/v1/workflows/{name}/statistics", "Show what a workflow's steps did, minute by minute", query: ["from", "to"],
+        .read, "/v1/workflows/{name}/statistics", "Show what a workflow's steps did, minute by minute",
+        query: ["from", "to"],
         refuses: [EngineErrorCode.workflowNotFound])
     case .getWorkflowVersion:
       .get(
-        "/v1/workflows/{name}/{version}", "Show one version of a workflow",
+        .read, "/v1/workflows/{name}/{version}", "Show one version of a workflow",
         refuses: [ServerErrorCode.parameterInvalid, EngineErrorCode.workflowNotFound])
     case .startSaga:
       .post(
-        "/v1/workflows/{name}/sagas", "Start a saga", query: ["wait"], headers: RouteFacts.whoAndKey, body: .object,
+        .start, "/v1/workflows/{name}/sagas", "Start a saga", query: ["wait"], headers: RouteFacts.whoAndKey,
+        body: .object,
         answers: [200, 201],
         refuses: [
           WorkflowErrorCode.concurrencyBadKey, EngineErrorCode.inputInvalid, EngineErrorCode.sagaStartKeyReused,
@@ -89,34 +93,37 @@ public enum Endpoint: String, CaseIterable, Sendable {
           EngineErrorCode.workflowNotFound, EngineErrorCode.workflowOnlyDrafts, SchemaErrorCode.budget,
         ])
     case .listSagas:
-      .get("/v1/sagas", "List sagas", query: SagaListReader.parameters)
+      .get(.view, "/v1/sagas", "List sagas", query: SagaListReader.parameters)
     case .getSaga:
-      .get("/v1/sagas/{id}", "Show a saga", query: ["wait", "version"], refuses: [EngineErrorCode.sagaVersionUnknown])
+      .get(
+        .read, "/v1/sagas/{id}", "Show a saga", query: ["wait", "version"],
+        refuses: [EngineErrorCode.sagaVersionUnknown])
     case .listEvents:
-      .get("/v1/sagas/{id}/events", "Show a saga's history", query: ["after", "limit"])
+      .get(.read, "/v1/sagas/{id}/events", "Show a saga's history", query: ["after", "limit"])
     case .getTimeline:
-      .get("/v1/sagas/{id}/timeline", "Show a saga's timeline", query: ["items"])
+      .get(.read, "/v1/sagas/{id}/timeline", "Show a saga's timeline", query: ["items"])
     case .listCalls:
       .get(
-        "/v1/sagas/{id}/calls", "Show what a saga sent and what was answered", query: ["step", "cursor", "limit"],
+        .read, "/v1/sagas/{id}/calls", "Show what a saga sent and what was answered",
+        query: ["step", "cursor", "limit"],
         refuses: [EngineErrorCode.stepUnknown])
     case .getDocument:
       .get(
-        "/v1/sagas/{id}/document", "Show the document that a saga's expressions read", query: ["version"],
+        .read, "/v1/sagas/{id}/document", "Show the document that a saga's expressions read", query: ["version"],
         refuses: [EngineErrorCode.sagaVersionUnknown])
     case .listItems:
       .get(
-        "/v1/sagas/{id}/steps/{step}/items", "List the items of a step", query: ["status", "cursor", "limit"],
+        .read, "/v1/sagas/{id}/steps/{step}/items", "List the items of a step", query: ["status", "cursor", "limit"],
         refuses: [EngineErrorCode.stepUnknown])
     case .sendSignal:
       .post(
-        "/v1/sagas/{id}/signals/{name}", "Send a signal", headers: RouteFacts.whoAndKey, body: .optionalJSON,
+        .signal, "/v1/sagas/{id}/signals/{name}", "Send a signal", headers: RouteFacts.whoAndKey, body: .optionalJSON,
         answers: [200, 202], refuses: Self.refusalsOfSignals)
     case .getSagaByKey:
-      .get("/v1/workflows/{name}/keys/{key}", "Show the saga that a key has started", query: ["wait"])
+      .get(.read, "/v1/workflows/{name}/keys/{key}", "Show the saga that a key has started", query: ["wait"])
     case .sendSignalByKey:
       .post(
-        "/v1/workflows/{name}/keys/{key}/signals/{signal}", "Send a signal to the saga that a key has started",
+        .signal, "/v1/workflows/{name}/keys/{key}/signals/{signal}", "Send a signal to the saga that a key has started",
         headers: RouteFacts.whoAndKey, body: .optionalJSON, answers: [200, 202], refuses: Self.refusalsOfSignals)
     case .cancelSaga:
       .verb(.cancel, "Cancel a saga", refuses: [EngineErrorCode.sagaPivotPassed, EngineErrorCode.sagaTurningBack])
@@ -166,24 +173,24 @@ public enum Endpoint: String, CaseIterable, Sendable {
           EngineErrorCode.stepNotRewindable, EngineErrorCode.stepUnknown,
         ])
     case .listTurns:
-      .get("/v1/concurrency", "List keys, their holders and their waiters", query: ["key", "cursor", "limit"])
+      .get(.view, "/v1/concurrency", "List keys, their holders and their waiters", query: ["key", "cursor", "limit"])
     case .listTasks:
-      .get("/v1/tasks", "List queues and tasks", query: ["queue", "limit"])
+      .get(.view, "/v1/tasks", "List queues and tasks", query: ["queue", "limit"])
     case .pollTasks:
       .post(
-        "/v1/tasks/{queue}/poll", "Take tasks from a queue", body: .object,
+        .work, "/v1/tasks/{queue}/poll", "Take tasks from a queue", body: .object,
         refuses: [EngineErrorCode.taskTooManyPolls])
     case .completeTask:
       .post(
-        "/v1/tasks/{task}/complete", "Complete a task", body: .object,
+        .work, "/v1/tasks/{task}/complete", "Complete a task", body: .object,
         refuses: Self.refusalsOfTasks + [EngineErrorCode.eventTooLarge, EngineErrorCode.sagaTooLarge])
     case .failTask:
       .post(
-        "/v1/tasks/{task}/fail", "Fail a task", body: .object,
+        .work, "/v1/tasks/{task}/fail", "Fail a task", body: .object,
         refuses: Self.refusalsOfTasks + [EngineErrorCode.eventTooLarge, EngineErrorCode.sagaTooLarge])
     case .heartbeatTask:
       .post(
-        "/v1/tasks/{task}/heartbeat", "Keep a task", body: .object,
+        .work, "/v1/tasks/{task}/heartbeat", "Keep a task", body: .object,
         refuses: Self.refusalsOfTasks + [EngineErrorCode.eventTooLarge, EngineErrorCode.sagaTooLarge])
     case .migrateSaga:
       .verb(
@@ -193,64 +200,75 @@ public enum Endpoint: String, CaseIterable, Sendable {
           EngineErrorCode.workflowDraftsOff, EngineErrorCode.workflowNotFound,
         ])
     case .getStats:
-      .get("/v1/stats", "Count sagas by status")
+      .get(.view, "/v1/stats", "Count sagas by status")
     case .getProjections:
-      .get("/v1/projections", "Show how far the lists are behind")
+      .get(.view, "/v1/projections", "Show how far the lists are behind")
     case .rebuildProjections:
       .post(
-        "/v1/projections/rebuild", "Rebuild the tables that lists are read from", headers: RouteFacts.who,
+        .administer, "/v1/projections/rebuild", "Rebuild the tables that lists are read from", headers: RouteFacts.who,
         body: .optionalObject, answers: [202])
     case .getEcho:
-      .get("/v1/echo", "Show the state of the echo to Kafka", refuses: [ServerErrorCode.echoOff])
+      .get(.view, "/v1/echo", "Show the state of the echo to Kafka", refuses: [ServerErrorCode.echoOff])
     case .rewindEcho:
       .post(
-        "/v1/echo/rewind", "Send events to Kafka again", headers: RouteFacts.who, body: .object, answers: [202],
+        .administer, "/v1/echo/rewind", "Send events to Kafka again", headers: RouteFacts.who, body: .object,
+        answers: [202],
         refuses: [ServerErrorCode.echoOff, StreamingErrorCode.echoRewindInvalid, EngineErrorCode.sagaReasonMissing])
     case .getNotices:
-      .get("/v1/notices", "Show the destinations of notices")
+      .get(.view, "/v1/notices", "Show the destinations of notices")
     case .testNotices:
       .post(
-        "/v1/notices/test", "Send a test notice", headers: RouteFacts.who, body: .object,
+        .operate, "/v1/notices/test", "Send a test notice", headers: RouteFacts.who, body: .object,
         refuses: [EngineErrorCode.noticeDestinationUnknown])
     case .resendNotices:
       .post(
-        "/v1/notices/resend", "Send failed notices again", headers: RouteFacts.who, body: .object,
+        .operate, "/v1/notices/resend", "Send failed notices again", headers: RouteFacts.who, body: .object,
         refuses: [EngineErrorCode.noticeDestinationUnknown, EngineErrorCode.noticeUnknown])
     case .streamEvents:
       .get(
-        "/v1/events", "Stream events as they happen", query: ["saga", "workflow", "status"], headers: ["Last-Event-ID"],
+        .view, "/v1/events", "Stream events as they happen", query: ["saga", "workflow", "status"],
+        headers: ["Last-Event-ID"],
         refuses: [ServerErrorCode.liveFull])
+    case .whoAmI:
+      .get(.signedIn, "/v1/me", "Show who the caller is", needsEngine: false)
+    case .signIn:
+      .post(
+        .open, "/v1/session", "Sign in with a key", body: .object, needsEngine: false,
+        refuses: [ServerErrorCode.keyExpired, ServerErrorCode.keyRevoked, ServerErrorCode.keyUnknown])
+    case .signOut:
+      .post(.open, "/v1/session/end", "Sign out", body: .optionalObject, needsEngine: false)
     case .getHealth:
-      .get("/healthz", "Check that the process is alive", needsEngine: false)
+      .get(.open, "/healthz", "Check that the process is alive", needsEngine: false)
     case .getReadiness:
       .get(
-        "/readyz", "Check that the engine takes requests",
+        .open, "/readyz", "Check that the engine takes requests",
         refuses: [
           EngineErrorCode.engineDraining, EngineErrorCode.engineNotReady, StoreErrorCode.notOwner,
           StoreErrorCode.unavailable,
         ])
     case .getMetrics:
-      .get("/metrics", "Show metrics", needsEngine: false)
+      .get(.view, "/metrics", "Show metrics", needsEngine: false)
     case .getOpenAPI:
-      .get("/openapi.json", "Show this description", needsEngine: false)
+      .get(.open, "/openapi.json", "Show this description", needsEngine: false)
     case .listActs:
       .get(
-        "/v1/audit", "List what people did", query: ["saga", "by", "actor", "verb", "from", "to", "cursor", "limit"])
+        .view, "/v1/audit", "List what people did",
+        query: ["saga", "by", "actor", "verb", "from", "to", "cursor", "limit"])
     case .auditHead:
-      .get("/v1/audit/head", "Show the heads of the audit chains")
+      .get(.view, "/v1/audit/head", "Show the heads of the audit chains")
     case .verifyAudit:
       .post(
-        "/v1/audit/verify", "Verify the audit chains", body: .object,
+        .view, "/v1/audit/verify", "Verify the audit chains", body: .object,
         refuses: [
           AuditErrorCode.headUnreadable, AuditErrorCode.headUnsigned, AuditErrorCode.otherKey,
           AuditErrorCode.otherStore, EngineErrorCode.auditRunning, AuditErrorCode.signatureWrong,
           EngineErrorCode.auditTooLarge,
         ])
     case .listOperations:
-      .get("/v1/operations", "List operations", query: ["status", "cursor", "limit"])
+      .get(.view, "/v1/operations", "List operations", query: ["status", "cursor", "limit"])
     case .beginOperation:
       .post(
-        "/v1/operations", "Start an operation on many sagas", headers: RouteFacts.whoAndKey, body: .object,
+        .operate, "/v1/operations", "Start an operation on many sagas", headers: RouteFacts.whoAndKey, body: .object,
         answers: [200, 202],
         refuses: [
           EngineErrorCode.commandReused, EngineErrorCode.operationBehind, EngineErrorCode.operationChanged,
@@ -258,23 +276,23 @@ public enum Endpoint: String, CaseIterable, Sendable {
           ServerErrorCode.parameterInvalid, EngineErrorCode.sagaReasonMissing,
         ])
     case .getOperation:
-      .get("/v1/operations/{id}", "Show an operation")
+      .get(.view, "/v1/operations/{id}", "Show an operation")
     case .listOperationSagas:
-      .get("/v1/operations/{id}/sagas", "List an operation's sagas", query: ["outcome", "cursor", "limit"])
+      .get(.view, "/v1/operations/{id}/sagas", "List an operation's sagas", query: ["outcome", "cursor", "limit"])
     case .approveOperation:
       .post(
-        "/v1/operations/{id}/approve", "Approve an operation", headers: RouteFacts.who, body: .object,
+        .approve, "/v1/operations/{id}/approve", "Approve an operation", headers: RouteFacts.who, body: .object,
         refuses: [
           EngineErrorCode.operationNameless, EngineErrorCode.operationNotWaiting, EngineErrorCode.operationSamePerson,
           EngineErrorCode.sagaReasonMissing,
         ])
     case .declineOperation:
       .post(
-        "/v1/operations/{id}/decline", "Decline an operation", headers: RouteFacts.who, body: .object,
+        .decline, "/v1/operations/{id}/decline", "Decline an operation", headers: RouteFacts.who, body: .object,
         refuses: [EngineErrorCode.operationNotWaiting, EngineErrorCode.sagaReasonMissing])
     case .stopOperation:
       .post(
-        "/v1/operations/{id}/stop", "Stop an operation", headers: RouteFacts.who, body: .object,
+        .operate, "/v1/operations/{id}/stop", "Stop an operation", headers: RouteFacts.who, body: .object,
         refuses: [EngineErrorCode.operationEnded, EngineErrorCode.sagaReasonMissing])
     case .consolePage: .page("/")
     case .consoleFile: .page("/console/{file}")

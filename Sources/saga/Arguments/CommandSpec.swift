@@ -30,7 +30,8 @@ struct CommandSpec: Sendable {
     self.summary = summary
     self.about = about
     self.operands = operands
-    self.options = options
+    // Each command that talks to an engine can send a key.
+    self.options = options.flatMap { $0.name == OptionSpec.server.name ? [$0, .keyFile] : [$0] }
     self.examples = examples
     self.run = run
   }

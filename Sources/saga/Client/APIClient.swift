@@ -77,16 +77,21 @@ struct APIClient: Sendable {
   static let defaultServer = "http://127.0.0.1:8080"
   static let serverVariable = "SAGA_SERVER"
   static let userVariable = "SAGA_USER"
+  static let keyVariable = "SAGA_KEY"
+  static let keyFileVariable = "SAGA_KEY_FILE"
 
   /// Without a slash at its end.
   let server: String
   /// The user's name for the history; nil for the engine's default.
   let user: String?
+  /// The key that the engine recognises the caller by; nil to send none.
+  let key: String?
   let send: Send
 
-  init(server: String, user: String?, send: @escaping Send) {
+  init(server: String, user: String?, key: String? = nil, send: @escaping Send) {
     self.server = Self.address(server)
     self.user = user
+    self.key = key
     self.send = send
   }
 
@@ -104,6 +109,7 @@ struct APIClient: Sendable {
     var request = request
     request.headers.append(("Accept", "application/json"))
     if let user { request.headers.append(("Saga-User", user)) }
+    if let key { request.headers.append(("Authorization", "Bearer \(key)")) }
     // The history says from where each act came.
     if request.method != "GET", !request.headers.contains(where: { $0.name == "Saga-Client" }) {
       request.headers.append(("Saga-Client", "cli"))
@@ -218,6 +224,11 @@ struct APIRefusal: CodedError {
 
   private static func next(_ status: Int, code: String) -> [String] {
     switch status {
+    case 401:
+      [
+        "Give your key in a file with --key-file FILE or the variable \(APIClient.keyFileVariable), or in the variable "
+          + "\(APIClient.keyVariable)."
+      ]
     case 404 where code.hasPrefix("echo."): []
     case 404 where code.hasPrefix("notice."): ["`saga notices` lists the destinations."]
     case 404: ["`saga list` lists the sagas, `saga workflows list` the workflows."]
@@ -231,13 +242,42 @@ struct APIRefusal: CodedError {
 
 extension Invocation {
   /// A client of the engine that `--server`, the environment, or the default names.
+  /// - Throws: `cli.fileUnreadable` or `cli.accessKeyInvalid` for the file of the key.
   var client: APIClient {
-    let server = arguments.value("server") ?? variables[APIClient.serverVariable] ?? APIClient.defaultServer
-    return APIClient(server: server, user: user, send: send)
+    get throws { try makeClient() }
   }
 
-  private var user: String? {
-    let named = arguments.value("user") ?? variables[APIClient.userVariable] ?? variables["USER"] ?? ""
+  private func makeClient() throws -> APIClient {
+    let server = arguments.value("server") ?? variables[APIClient.serverVariable] ?? APIClient.defaultServer
+    let key = try accessKey()
+    return APIClient(server: server, user: user(with: key), key: key, send: send)
+  }
+
+  /// The key of `--key-file`, or of the environment. No option takes the key itself: other users of the machine can read
+  /// a command line.
+  func accessKey() throws -> String? {
+    let path = arguments.value("key-file")
+    if path == nil, let text = variables[APIClient.keyVariable], !text.isEmpty {
+      return try Self.accessKey(text, from: APIClient.keyVariable)
+    }
+    guard let path = path ?? variables[APIClient.keyFileVariable], !path.isEmpty else { return nil }
+    return try Self.accessKey(String(decoding: bytes(of: path), as: UTF8.self), from: path)
+  }
+
+  private static func accessKey(_ text: String, from place: String) throws(CLIError) -> String {
+    var text = text[...]
+    while let last = text.unicodeScalars.last, last.properties.isWhitespace { text.unicodeScalars.removeLast() }
+    // It goes into a header.
+    guard (1...16_384).contains(text.utf8.count), text.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else {
+      throw CLIError(CLIErrorCode.accessKeyInvalid, "\(place) must have one key, and nothing else")
+    }
+    return String(text)
+  }
+
+  /// With a key the engine knows the caller's name. Then the login name of the machine says nothing.
+  private func user(with key: String?) -> String? {
+    let login = key == nil ? variables["USER"] : nil
+    let named = arguments.value("user") ?? variables[APIClient.userVariable] ?? login ?? ""
     // It goes into a header, which carries no control characters.
     return named.isEmpty || named.unicodeScalars.contains { $0.value < 32 || $0.value == 127 } ? nil : named
   }
@@ -248,5 +288,7 @@ extension OptionSpec {
   static let server = OptionSpec(
     "server", value: "URL", help: "the engine's address; else SAGA_SERVER, else \(APIClient.defaultServer)")
   static let user = OptionSpec("user", value: "NAME", help: "your name for the history; else SAGA_USER, else USER")
+  static let keyFile = OptionSpec(
+    "key-file", value: "FILE", help: "a file with the key for the engine; else SAGA_KEY, else SAGA_KEY_FILE")
   static let reason = OptionSpec("reason", value: "TEXT", help: "why; the history keeps it for the auditor")
 }

@@ -44,6 +44,7 @@ struct CommandLineTool: Sendable {
         workflowsListCommand, workflowsRegisterCommand,
         workflowsShowCommand,
       ]),
+    CommandGroup(title: "Who may call the engine", commands: [keyCreateCommand, keyListCommand, keyRevokeCommand]),
     CommandGroup(title: "Streams", commands: [streamsCommand, streamsCheckCommand, streamsResetCommand]),
     CommandGroup(
       title: "For the auditor",

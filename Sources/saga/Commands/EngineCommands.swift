@@ -15,7 +15,7 @@ let statusCommand = CommandSpec(
     .init(says: "An engine on another machine", line: "saga status --server http://engine.lab:8080"),
   ]
 ) { invocation in
-  let client = invocation.client
+  let client = try invocation.client
   let readiness: EngineAnswer
   let counts: EngineAnswer
   do {

@@ -54,7 +54,7 @@ let startCommand = CommandSpec(
     workflow: try invocation.required(0), version: version, input: input,
     key: invocation.arguments.value("key") ?? invocation.environment.newID().description,
     tags: invocation.arguments.values("tag"), wait: try invocation.wait())
-  let answer = try await request.send(with: invocation.client)
+  let answer = try await request.send(with: try invocation.client)
   let saga: SagaResponse = try answer.read()
   if invocation.json || request.wait != nil {
     try invocation.show(answer)

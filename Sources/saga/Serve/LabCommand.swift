@@ -18,6 +18,7 @@ let labCommand = CommandSpec(
     OptionSpec("fault", value: "FAULT", repeats: true, help: "a fault from the start on"),
     OptionSpec(
       "engine", value: "URL", help: "take tasks from the queues laboratory.SERVICE of this engine, as workers do"),
+    .keyFile,
     OptionSpec("boxes", value: "N", help: "boxes of 96 in each freezer of a new laboratory; else 40"),
     OptionSpec("accession-time", value: "DURATION", help: "the registry's time for an accession number; else 10s"),
     OptionSpec("run-time", value: "DURATION", help: "how long a sequencing run takes; else 30s"),
@@ -58,7 +59,9 @@ let labCommand = CommandSpec(
   let people = try invocation.people()
   let configuration = try invocation.listening(port: LabAddress.usualPort)
   let kafka = try invocation.labKafka()
-  let tasks = invocation.arguments.value("engine").map { LabTasks.Configuration(engine: APIClient.address($0)) }
+  let tasks = try invocation.arguments.value("engine").map {
+    LabTasks.Configuration(engine: APIClient.address($0), key: try invocation.accessKey())
+  }
   let log = try invocation.log(usual: .error)
   let shutdown = Shutdown.listening(on: terminal, withInput: invocation.arguments.has("stop-with-input"))
   let store = try await location.open(invocation.environment, log: try invocation.log(usual: .warning))

@@ -18,17 +18,20 @@ enum ListenOptions {
 
 extension Invocation {
   /// Returns the configuration from `ListenOptions`.
-  /// - Throws: when other machines could connect and no option allows it.
-  func listening(port usual: Int) throws -> HTTPServerConfiguration {
+  /// - Parameter asksWhoCalls: whether the server asks its callers for a key.
+  /// - Throws: when other machines could connect without a key and no option allows it.
+  func listening(port usual: Int, asksWhoCalls: Bool = false) throws -> HTTPServerConfiguration {
     let host = arguments.value("host") ?? "127.0.0.1"
     let configuration = HTTPServerConfiguration(
       host: host, port: try port(else: usual), hosts: HostPolicy(bound: host, allowed: try allowedHosts()))
-    guard configuration.isLoopback || arguments.has("insecure") else {
+    guard configuration.isLoopback || asksWhoCalls || arguments.has("insecure") else {
+      let keys = command.options.contains { $0.name == OptionSpec.keys.name }
+
       throw CLIError(
         CLIErrorCode.insecure,
         "\(host) can be reached from other machines, and the server doesn't ask who is calling: whoever reaches the "
           + "port can do everything",
-        advice: [
+        advice: (keys ? ["Say --keys FILE, so that it asks for a key: `saga key create` makes one."] : []) + [
           "Leave --host out and put a proxy in front that lets in whom you know, or say --insecure where the network "
             + "does that."
         ])

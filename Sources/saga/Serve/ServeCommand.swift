@@ -28,6 +28,10 @@ let serveCommand = CommandSpec(
       help: "where lists are read from: sqlite:PATH, postgres:URL, or memory; beside the store"),
   ] + ListenOptions.all(port: 8080) + [
     OptionSpec(
+      "keys", value: "FILE",
+      help: "ask every caller for one of the keys in this file; see `saga key create`. Without it, callers on this "
+        + "machine need none"),
+    OptionSpec(
       "service", value: "NAME=URL", repeats: true,
       help: "a service that workflows may call; with ,tombstones behind it when an undo that comes first makes the "
         + "late command refuse"),
@@ -62,6 +66,8 @@ struct EngineProcess {
   private let location: StoreLocation
   private let readLocation: StoreLocation
   private let http: HTTPServerConfiguration
+  /// Nil when callers need no key.
+  private let keys: KeyFile?
   private let services: [ServiceEntry]
   private let kafka: KafkaSettings?
   private let notices: NoticeSettings
@@ -83,7 +89,8 @@ struct EngineProcess {
     environment = invocation.environment
     location = try invocation.store(else: .sqlite(path: ".saga/engine.db"))
     readLocation = try invocation.readStore() ?? location.besideIt
-    http = try invocation.listening(port: 8080)
+    let keyPath = invocation.arguments.value("keys")
+    http = try invocation.listening(port: 8080, asksWhoCalls: keyPath != nil)
     let named = try invocation.services()
     let isConfigured = invocation.arguments.value("services") != nil || !named.isEmpty
     services = isConfigured ? named : LabAddress.services(at: LabAddress.usual)
@@ -91,7 +98,9 @@ struct EngineProcess {
     notices = try invocation.notices()
     approvals = try invocation.approvals()
     folder = try WorkflowFolder(invocation)
-    log = try invocation.log(usual: .warning)
+    let log = try invocation.log(usual: .warning)
+    self.log = log
+    keys = try keyPath.map { path throws(AccessRefusal) in try KeyFile(path: path, log: log) }
     stopsWithInput = invocation.arguments.has("stop-with-input")
     learnsExpectations = !invocation.arguments.has("no-learned-overdue")
     takesUpHeld = invocation.arguments.has("take-up-held")
@@ -169,7 +178,7 @@ struct EngineProcess {
         destinations: try notices.destinations(kafka: kafka, client: client, environment: environment, log: log),
         configuration: notices.configuration, environment: environment, log: log)
       let server = APIServer(
-        engine: engine, events: store, kafka: wire, notices: told, configuration: configuration,
+        engine: engine, events: store, kafka: wire, notices: told, authenticator: keys, configuration: configuration,
         environment: environment,
         log: log)
       let end = try await serve(engine, server, wire, told, port: &port, isFirst: isFirst, until: shutdown)
@@ -266,7 +275,12 @@ struct EngineProcess {
       terminal.line("  console    http://\(http.host):\(port)/")
       terminal.line("  store      \(location.shown)")
       terminal.line("  services   \(services.map(\.name).joined(separator: ", "))")
-      if !http.isLoopback {
+      if keys != nil {
+        terminal.line("  access     with a key; see `saga help key create`")
+        if !http.isLoopback { terminal.line("  plaintext  keys travel unencrypted: put a proxy with TLS in front") }
+      } else if http.isLoopback {
+        terminal.line("  access     no sign-in is needed: only programs on this machine can connect")
+      } else {
         terminal.line("  insecure   other machines can connect, and nobody is asked who is calling")
       }
       if !approvals.isEmpty {

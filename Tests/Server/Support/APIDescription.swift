@@ -3,6 +3,8 @@ import HTTP
 import JSON
 import TestSupport
 
+@testable import Server
+
 /// `docs/schema/openapi.json`, as the tests hold the server to it.
 struct APIDescription {
   let document: JSON
@@ -125,12 +127,18 @@ struct APIDescription {
   /// Returns the parts of an answer that the description doesn't allow.
   func violations(_ method: String, path: String, _ answer: Answer) -> [String] {
     let problem: JSON = ["$ref": "#/components/schemas/Problem"]
-    // The console beside the API is described nowhere.
-    if answer.status < 400, path == "/" || path.hasPrefix("/console/") { return [] }
+    // The pages beside the API are described nowhere.
+    if answer.status < 400, path == "/" || ["/console/", "/errors", "/schema/"].contains(where: path.hasPrefix) {
+      return []
+    }
     guard let operation = operation(method, path: path) else {
       // No operation: what is left is 404, 405 or a request that could not be read.
       return answer.status >= 400
         ? answers.violations(of: answer.json, against: problem) : ["answered by no operation"]
+    }
+    // The description's introduction has these codes.
+    if let code = answer.code, Refusals.anyRequest[code] == answer.status {
+      return answers.violations(of: answer.json, against: problem)
     }
     guard let response = operation.responses["\(answer.status)"] else {
       return ["\(operation.name): \(answer.status) \(answer.json["code"]?.stringValue ?? "") is not described"]

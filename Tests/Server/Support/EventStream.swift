@@ -16,7 +16,7 @@ final class EventStream: Sendable {
   /// The answer's head, then messages as they come.
   private let lines: AsyncStream<String>
 
-  init(port: Int, target: String = "/v1/events", last: String? = nil) throws {
+  init(port: Int, target: String = "/v1/events", last: String? = nil, key: String? = nil) throws {
     #if os(Linux)
       let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
     #else
@@ -35,7 +35,8 @@ final class EventStream: Sendable {
     self.descriptor = descriptor
     // HTTP/1.0, as its answer has no chunks to take apart.
     let lastID = last.map { "Last-Event-ID: \($0)\r\n" } ?? ""
-    let request = Array("GET \(target) HTTP/1.0\r\nHost: localhost\r\n\(lastID)\r\n".utf8)
+    let bearer = key.map { "Authorization: Bearer \($0)\r\n" } ?? ""
+    let request = Array("GET \(target) HTTP/1.0\r\nHost: localhost\r\n\(lastID)\(bearer)\r\n".utf8)
     _ = request.withUnsafeBytes { Foundation.send(descriptor, $0.baseAddress, $0.count, 0) }
     let (lines, lining) = AsyncStream.makeStream(of: String.self)
     self.lines = lines

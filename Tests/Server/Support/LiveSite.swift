@@ -19,21 +19,24 @@ final class LiveSite: Sendable {
   static func newStore() -> MemoryStore { MemoryStore(environment: .system, shardCount: 8) }
 
   static func run(
-    _ configuration: LiveHub.Configuration = .init(), _ body: @escaping @Sendable (LiveSite) async throws -> Void
+    _ configuration: LiveHub.Configuration = .init(), authenticator: (any Authenticator)? = nil,
+    _ body: @escaping @Sendable (LiveSite) async throws -> Void
   ) async throws {
-    let site = try await LiveSite(configuration)
+    let site = try await LiveSite(configuration, authenticator)
     let result: Result<Void, any Error>
     do { result = .success(try await body(site)) } catch { result = .failure(error) }
     await site.stop()
     try result.get()
   }
 
-  private init(_ configuration: LiveHub.Configuration) async throws {
+  private init(_ configuration: LiveHub.Configuration, _ authenticator: (any Authenticator)?) async throws {
     store = MemoryStore(environment: environment, shardCount: 8)
     try await store.own(shards: nil)
     hub = LiveHub(store: store, configuration: configuration, environment: .fake(clock: clock))
     let engine = FakeEngine()
-    let router = API(engine: engine, live: hub, environment: engine.environment, log: .silent).router()
+    let router = API(
+      engine: engine, live: hub, environment: engine.environment, log: .silent, access: Access(authenticator)
+    ).router()
     server = HTTPServer(environment: environment) { await router.handle($0) }
     port = try server.start()
   }
@@ -43,8 +46,8 @@ final class LiveSite: Sendable {
     await server.shutdown(drain: .seconds(5))
   }
 
-  func stream(_ query: String = "", last: String? = nil) throws -> EventStream {
-    try EventStream(port: port, target: "/v1/events" + query, last: last)
+  func stream(_ query: String = "", last: String? = nil, key: String? = nil) throws -> EventStream {
+    try EventStream(port: port, target: "/v1/events" + query, last: last, key: key)
   }
 
   /// A stream that has been greeted.

@@ -36,16 +36,18 @@ struct TestAPI: Sendable {
 
   static func run(
     _ depth: Depth = .router, engine: FakeEngine = FakeEngine(), kafka: (any KafkaView)? = nil,
-    notices: (any NoticesView)? = nil, _ body: (TestAPI) async throws -> Void
+    notices: (any NoticesView)? = nil, authenticator: (any Authenticator)? = nil, log: Log = .silent,
+    _ body: (TestAPI) async throws -> Void
   ) async throws {
     // The fake engine's clock is its own; a socket needs one that moves.
     try await run(
-      depth, over: engine, kafka: kafka, notices: notices,
+      depth, over: engine, kafka: kafka, notices: notices, authenticator: authenticator, log: log,
       environment: depth == .live ? .system : engine.environment, body)
   }
 
   static func run(
     _ depth: Depth, over engine: any SagaEngine, kafka: (any KafkaView)? = nil, notices: (any NoticesView)? = nil,
+    authenticator: (any Authenticator)? = nil, log: Log = .silent,
     store: any EventStore = MemoryStore(environment: .system), environment: Environment,
     _ body: (TestAPI) async throws -> Void
   ) async throws {
@@ -54,7 +56,7 @@ struct TestAPI: Sendable {
     case .router:
       let router = API(
         engine: engine, kafka: kafka, notices: notices, live: LiveHub(store: store, environment: environment),
-        environment: environment, log: .silent
+        environment: environment, log: log, access: Access(authenticator)
       ).router()
       try await body(
         TestAPI(description: description) { method, target, headers, bytes in
@@ -65,7 +67,9 @@ struct TestAPI: Sendable {
           }
         })
     case .live:
-      let server = APIServer(engine: engine, events: store, kafka: kafka, notices: notices, environment: environment)
+      let server = APIServer(
+        engine: engine, events: store, kafka: kafka, notices: notices, authenticator: authenticator,
+        environment: environment, log: log)
       let port = try server.start()
       let client = HTTPClient()
       let api = TestAPI(description: description) { method, target, headers, bytes in

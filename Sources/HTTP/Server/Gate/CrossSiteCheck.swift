@@ -1,19 +1,21 @@
 import Values
 
-/// Refuses a request that changes something and that a browser sends for a page of another origin.
+/// Refuses a request that a browser sends for a page of another origin.
 ///
 /// Browsers say where a request comes from, in headers that a page cannot set. Programs that are not browsers send
-/// neither header, and pass.
+/// neither header, and pass. A person who follows a link from another page passes too: that changes nothing, and the other
+/// page does not get the answer.
 enum CrossSiteCheck {
   static func check(_ method: String, _ headers: HTTPHeaders, target: RequestTarget) throws(Problem) {
-    guard !HTTPMethod.safe.contains(method) else { return }
+    let origins = headers.all("Origin")
     let sites = headers.all("Sec-Fetch-Site")
     if !sites.isEmpty {
       // “none”: a person typed the address, or the like.
-      guard sites.allSatisfy({ $0 == "same-origin" || $0 == "none" }) else { throw refusal }
+      if sites.allSatisfy({ $0 == "same-origin" || $0 == "none" }) { return }
+      let isLink = origins.isEmpty && headers.all("Sec-Fetch-Mode").allSatisfy { $0 == "navigate" }
+      guard isLink, HTTPMethod.safe.contains(method) else { throw refusal }
       return
     }
-    let origins = headers.all("Origin")
     guard !origins.isEmpty else { return }
     let host = target.authority ?? headers["Host"].flatMap { Authority($0) }
     for text in origins {
@@ -26,7 +28,7 @@ enum CrossSiteCheck {
   private static var refusal: Problem {
     Problem(
       403, HTTPErrorCode.crossSite,
-      detail: "A web page of another origin sent this request. Only this server's own pages may change something.")
+      detail: "A web page of another origin sent this request. Only this server's own pages may call it.")
   }
 
   /// An origin as browsers write it: scheme, host and port.

@@ -1,0 +1,58 @@
+import Values
+
+/// Who sends a request, as an `Authenticator` recognised them.
+public struct Caller: Sendable, Hashable {
+  /// The name in the history: of a person, or of a program.
+  public let person: String
+  public let roles: [GrantedRole]
+  /// Whether `Saga-User` may name another person, as a gateway does for the people that it has authenticated.
+  public let maySpeakForOthers: Bool
+  /// The public part of the key; nil for a caller without a key.
+  public let keyID: String?
+  /// When the caller is no longer recognised; nil when never.
+  public let expiresAt: Timestamp?
+
+  public init(
+    person: String, roles: [GrantedRole], maySpeakForOthers: Bool, keyID: String?, expiresAt: Timestamp?
+  ) {
+    self.person = person
+    self.roles = roles
+    self.maySpeakForOthers = maySpeakForOthers
+    self.keyID = keyID
+    self.expiresAt = expiresAt
+  }
+
+  /// The caller of an engine that has no keys: everyone may do everything, under any name.
+  static let anyone = Caller(
+    person: "anonymous", roles: [GrantedRole(.admin)], maySpeakForOthers: true, keyID: nil, expiresAt: nil)
+
+  func reach(of permission: Permission) -> Reach { Reach(permission, of: roles) }
+}
+
+/// Recognises the callers of the API.
+public protocol Authenticator: Sendable {
+  /// Returns the caller to whom a bearer credential belongs.
+  /// - Parameters:
+  ///   - bearer: the text behind `Bearer` in the header `Authorization`.
+  ///   - now: the time of the wall clock, for what expires.
+  /// - Throws: `AccessRefusal`.
+  func caller(bearer: String, now: Timestamp) async throws -> Caller
+
+  /// Returns a caller that was recognised before as they are now, with the roles of today; nil when they are not
+  /// recognised any more.
+  func current(_ caller: Caller, now: Timestamp) -> Caller?
+
+  /// Why the callers can't be read in their newest form; nil when they can. The last ones that were read still count.
+  var problem: AccessRefusal? { get }
+}
+
+/// The engine does not recognise the caller, or the caller lacks a role. The message never has a secret.
+public struct AccessRefusal: CodedError, Hashable {
+  public let code: String
+  public let message: String
+
+  public init(_ code: String, _ message: String) {
+    self.code = code
+    self.message = message
+  }
+}

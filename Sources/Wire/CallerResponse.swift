@@ -1,0 +1,45 @@
+import JSON
+import Values
+
+/// The answer of `GET /v1/me` and of a sign-in: who the caller is.
+public struct CallerResponse: WireValue {
+  /// How the caller was recognised: `notNeeded`, `key` or `session`.
+  public let signIn: String
+  /// The name in the history.
+  public let person: String
+  /// The public part of the key; nil without one.
+  public let key: String?
+  /// The roles, as `operator` or `starter:library-prep`.
+  public let roles: [String]
+  /// Whether `Saga-User` may name another person.
+  public let speaksForOthers: Bool
+  /// When the key expires; nil without a key.
+  public let expiresAt: Timestamp?
+
+  public init(
+    signIn: String, person: String, key: String?, roles: [String], speaksForOthers: Bool, expiresAt: Timestamp?
+  ) {
+    self.signIn = signIn
+    self.person = person
+    self.key = key
+    self.roles = roles
+    self.speaksForOthers = speaksForOthers
+    self.expiresAt = expiresAt
+  }
+
+  public init(_ members: Members) throws(UnexpectedMember) {
+    signIn = try members.text("signIn")
+    person = try members.text("person")
+    key = try members.textIfAny("key")
+    roles = try members.texts("roles")
+    speaksForOthers = try members.bool("speaksForOthers")
+    expiresAt = try members.timeIfAny("expiresAt")
+  }
+
+  public var json: JSON {
+    .members([
+      "signIn": .string(signIn), "person": .string(person), "key": .text(key), "roles": .texts(roles),
+      "speaksForOthers": .bool(speaksForOthers), "expiresAt": .time(expiresAt),
+    ])
+  }
+}

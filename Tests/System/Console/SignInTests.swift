@@ -1,0 +1,94 @@
+import Foundation
+import JSON
+import TestSupport
+import Testing
+
+@Suite("The console's sign-in, in a real browser", .serialized, .timeLimit(.minutes(15)), .inTurn)
+struct SignInTests {
+  @Test("A person signs in with a key, acts under its name, signs in again after it was revoked, and signs out")
+  func story() async throws {
+    let site = try await Site(.sqlite)
+    let browser = try Chromium()
+    let keys = ["anna", "ben"].map { name in (name: name, file: site.folder.appendingPathComponent("\(name).key")) }
+    for key in keys {
+      let made = try await TestProcess.run(
+        TestProgram.path("saga"),
+        ["key", "create", "--keys", "keys.json", "--name", key.name, "--role", "admin", "--out", key.file.path],
+        in: site.folder)
+      #expect(made.status == 0)
+    }
+    func text(_ index: Int) throws -> String {
+      try String(contentsOf: keys[index].file, encoding: .utf8).trimmingCharacters(in: .whitespacesAndNewlines)
+    }
+    let engine = try await SagaProcess.listening(
+      ["serve", "--store", "memory", "--port", "0", "--keys", "keys.json"], in: site.folder)
+    let headers = ["Authorization": "Bearer \(try text(1))"]
+    let registered = try await site.call(
+      "POST", "\(engine.url)/v1/workflows",
+      body: ["name": "w", "version": 1, "timeout": "2h", "steps": [["id": "a", "delay": ["for": "1h"]]]],
+      headers: headers)
+    #expect(registered.status == 201)
+    let started = try await site.call(
+      "POST", "\(engine.url)/v1/workflows/w/sagas", body: ["input": [:]], headers: headers)
+    let id = try #require(started.body["id"]?.stringValue)
+
+    // 1. A wrong key, then the right one.
+    let page = try await browser.newPage()
+    try await page.open("\(engine.url)/#/saga/\(id)")
+    try await page.waitForText("Sign in", in: "main h1")
+    #expect(try await page.run(PageChecks.names) == [])
+    try await page.click("#key")
+    try await page.type("tsk_wrong")
+    try await page.press("Enter")
+    try await page.waitForText("The key is unknown", in: "main")
+    try await page.run("document.getElementById('key').value = ''")
+    try await page.click("#key")
+    try await page.type(try text(0))
+    try await page.press("Enter")
+    try await page.waitForText("Live", in: "#live")
+    try await page.waitForText("anna", in: "#user")
+
+    // 2. No script can read the session, and nothing in the page has the key.
+    #expect(try await page.run("document.cookie") == "")
+    let secret = String(try text(0).suffix(64))
+    let stored = try await page.run(
+      "JSON.stringify(localStorage) + JSON.stringify(sessionStorage) + document.body.outerHTML")
+    #expect(stored.stringValue?.contains(secret) == false)
+
+    // 3. An act is anna's, and the page asks for no name.
+    try await page.click("button[data-verb=pause]")
+    try await page.waitForText("As anna", in: "dialog")
+    try await page.click("#reason")
+    try await page.type("defrosting")
+    try await page.click("dialog button[type=submit]")
+    try await page.waitForText("defrosting", in: ".acts")
+    let events = try await site.call("GET", "\(engine.url)/v1/sagas/\(id)/events", headers: headers)
+    #expect(events.body["events"]?.arrayValue?.last?["data"]?["by"] == "anna")
+
+    // 4. The session ends with the key. The page stays as it is and asks again.
+    try await page.run("window.stays = true")
+    let revoked = try await TestProcess.run(
+      TestProgram.path("saga"),
+      ["key", "revoke", "--keys", "keys.json", String(try text(0).split(separator: "_")[1])], in: site.folder)
+    #expect(revoked.status == 0)
+    try await page.click("#nav a[href=\"#/sagas\"]")
+    try await page.waitForText("Sign in again", in: "dialog")
+    try await page.click("dialog #key")
+    try await page.type(try text(1))
+    try await page.press("Enter")
+    try await page.waitForText("ben", in: "#user")
+    #expect(try await page.run("window.stays") == true)
+
+    // 5. Signing out.
+    try await page.click("#user")
+    try await page.waitForText("admin", in: "dialog")
+    try await page.click("#sign-out")
+    // The page loads again, and answers no question meanwhile.
+    try await eventually("the page asks for a key again") {
+      (try? await page.run("document.querySelector('main h1')?.textContent ?? ''")) == "Sign in"
+    }
+    await browser.quit()
+    #expect(await engine.stop() == 0)
+    await site.close()
+  }
+}
