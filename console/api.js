@@ -100,6 +100,9 @@ function query(parameters) {
 export const listSagas = (parameters, { facets = false } = {}) =>
   get(`/v1/sagas${query({ ...parameters, facets: facets ? "true" : null, seen })}`);
 
+/** A page of what needs a person, the oldest first. */
+export const incidents = (parameters) => get(`/v1/incidents${query({ ...parameters, seen })}`);
+
 export const saga = (id) => get(`/v1/sagas/${part(id)}`);
 
 /** The saga as it was after one of its events. */

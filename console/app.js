@@ -3,6 +3,7 @@ import * as api from "./api.js";
 import { dialog, h, put, say } from "./dom.js";
 import { icon } from "./icons.js";
 import { connect, onState } from "./live.js";
+import { askNeeds, watchNeeds } from "./needs.js";
 import { operationPage, operationsPage } from "./operations.js";
 import { overview } from "./overview.js";
 import { sagaPage } from "./saga.js";
@@ -33,7 +34,7 @@ function show() {
   });
   main.replaceChildren();
   const parameters = new URLSearchParams(search);
-  if (!parts.length) page = overview(main);
+  if (!parts.length) page = overview(main, { go });
   else if (parts[0] === "sagas") page = sagas(main, { parameters, go });
   else if (parts[0] === "saga" && parts[1]) page = sagaPage(main, { id: parts[1] });
   else if (parts[0] === "operations") page = operationsPage(main, { parameters, go });
@@ -157,12 +158,14 @@ function admit() {
   showUser();
   show();
   connect();
+  watchNeeds();
 }
 
 // The page behind stays as it is, with what was entered.
 addEventListener("saga-signed-out", () => signInAgain(() => {
   showUser();
   connect();
+  askNeeds();
 }));
 
 try {

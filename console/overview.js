@@ -3,18 +3,18 @@ import * as api from "./api.js";
 import { h, put, say } from "./dom.js";
 import { duration, number, plural, shortID, since } from "./format.js";
 import { badge, icon } from "./icons.js";
-import { knownAs } from "./labels.js";
+import { incidentCards } from "./incidents.js";
 import { gently, listen } from "./live.js";
+import { askNeeds, counted, isBehind, onNeeds } from "./needs.js";
 import { operationBar, operationCounts, operationName } from "./operations.js";
-import { act, problemBox, verbLabel } from "./verbs.js";
-import { whyText } from "./why.js";
+import { problemBox } from "./verbs.js";
 
 const most = 20;
 // How many of the holders, and of the waiters, of a key are named.
 const mostClaims = 3;
 const statuses = ["running", "compensating", "stuck", "completed", "compensated", "abandoned"];
 
-export function overview(main) {
+export function overview(main, { go }) {
   const needs = h("div", { "data-acts": "1" });
   const counts = h("div");
   const turns = h("div");
@@ -26,25 +26,27 @@ export function overview(main) {
     h("section", { "aria-labelledby": "state-title" }, h("h2", { id: "state-title" }, "The engine"), state));
   put(needs, h("p.quiet.placeholder", "Loading …"));
   const ended = [];
-  let lastStuck = null;
+  let lastNeeded = null;
+  let needed = null;
   let seenOperations = null;
 
   const showNeeds = async () => {
+    if (!needed) return;
+    const { page, problem } = needed;
     try {
-      const [groups, { waiting, running }] = await Promise.all([need(), openOperations()]);
-      const lists = groups.map((group) => group.sagas.length > 0 && groupList(group, showNeeds));
-      lists.splice(1, 0, waiting.length > 0 && waitingList(waiting));
-      put(needs, lists.some(Boolean) ? lists
-        : h("p.calm", icon("check"), "No saga is stuck, overdue or paused, and no operation waits for a second person. You have nothing to do."),
-      running.map(runningLine));
+      const { waiting, running } = await openOperations();
       seenOperations = operationsKey({ waiting, running });
-      const stuck = groups[0].total;
-      if (lastStuck !== null && stuck !== lastStuck) say(`${plural(stuck, "saga")} stuck`);
-      lastStuck = stuck;
-      document.title = stuck ? `(${stuck}) Sagas` : "Sagas";
-    } catch (problem) {
-      put(needs, problemBox(problem));
+      put(needs, problem && problemBox(problem),
+        waiting.length > 0 && waitingList(waiting),
+        page && [summary(page), page.incidents.length > 0 && incidentCards(page, { done: askNeeds, go }),
+          page.next && h("p.quiet", "These are the oldest incidents. “saga incidents” shows all."),
+          waiting.length === 0 && page.incidents.length === 0 && !problem && calm(page)],
+        running.map(runningLine));
+    } catch (error) {
+      put(needs, problemBox(error));
     }
+    if (page && lastNeeded !== null && page.needsPerson !== lastNeeded) say(`${plural(page.needsPerson, "saga")} in need of a person`);
+    if (page) lastNeeded = page.needsPerson;
   };
 
   const showCounts = async () => {
@@ -85,7 +87,8 @@ export function overview(main) {
           echo.problem ? `: ${echo.problem.message} (${echo.problem.code})` : ""])));
   };
 
-  const soon = gently(async () => { await Promise.all([showNeeds(), showCounts(), showTurns()]); }, 400);
+  const soon = gently(async () => { await Promise.all([showCounts(), showTurns()]); }, 400);
+  const needsSoon = gently(showNeeds, 100);
   const ends = listen((event) => {
     if (event && ["sagaCompleted", "sagaCompensated", "sagaAbandoned"].includes(event.type)) ended.push(Date.now());
     soon();
@@ -94,13 +97,17 @@ export function overview(main) {
   // The live stream has the events of sagas alone: operations are asked for.
   const often = setInterval(async () => {
     const now = await openOperations().catch(() => null);
-    if (now && seenOperations !== null && operationsKey(now) !== seenOperations) soon();
+    if (now && seenOperations !== null && operationsKey(now) !== seenOperations) needsSoon();
   }, 3000);
-  showNeeds();
+  const needsEnd = onNeeds((now) => {
+    needed = now;
+    needsSoon();
+  });
+  askNeeds();
   showCounts();
   showTurns();
   showState();
-  return { refresh: soon, leave: () => { ends(); clearInterval(timer); clearInterval(often); document.title = "Sagas"; } };
+  return { refresh: () => { askNeeds(); soon(); }, leave: () => { ends(); needsEnd(); clearInterval(timer); clearInterval(often); } };
 }
 
 /** The first holders or waiters of a key, in their order. A holder has the time since when it holds. */
@@ -116,23 +123,17 @@ function perMinute(ended) {
 
 const echoWord = (echo) => ({ current: "current", catchingUp: "catching up", held: "blocked" })[echo.state] ?? echo.state;
 
-/** Stuck first, then overdue, then paused: each group with its sagas in full, because a list does not say why. */
-async function need() {
-  const ask = async (title, parameters, tone) => {
-    const page = await api.listSagas({ ...parameters, limit: most + 1 });
-    const sagas = await Promise.all(page.sagas.slice(0, most).map((one) => api.saga(one.id).catch((problem) => ({ ...one, problem }))));
-    return { title, tone, sagas, total: page.sagas.length, more: page.sagas.length > most || page.next, parameters };
-  };
-  const stuck = await ask("Stuck", { status: "stuck" }, "bad");
-  const [overdue, paused] = await Promise.all([
-    ask("Overdue", { overdue: "true" }, "late"), ask("Paused", { paused: "true" }, "quiet")]);
-  const seen = new Set(stuck.sagas.map((one) => one.id));
-  for (const group of [overdue, paused]) {
-    group.sagas = group.sagas.filter((one) => !seen.has(one.id) && !one.endedAt);
-    group.sagas.forEach((one) => seen.add(one.id));
-  }
-  return [stuck, overdue, paused];
+/** How many sagas need a person, and how many may soon. */
+function summary(page) {
+  const { retrying } = page.sagas;
+  if (page.needsPerson === 0 && !retrying) return null;
+  return h("p.summary", page.needsPerson > 0 && h("strong", counted(page.needsPerson, page), page.needsPerson === 1 ? " saga needs a person. " : " sagas need a person. "),
+    retrying > 0 && `${counted(retrying, page)} ${retrying === 1 ? "is" : "are"} failing and being tried again.`);
 }
+
+/** That there is nothing to do is said only when the lists have every event. */
+const calm = (page) => (isBehind(page) ? h("p.quiet", `The lists lack ${plural(page.lists.lagEvents, "event")}. Whether a saga needs a person is not known yet.`)
+  : h("p.calm", icon("check"), "No saga is stuck, overdue, paused or being tried again, and no operation waits for a second person. You have nothing to do."));
 
 /** Operations that wait for a second person, and those that run. */
 async function openOperations() {
@@ -153,24 +154,3 @@ function waitingList(waiting) {
 
 const runningLine = (one) => h("p.quiet.running-line", h("a", { href: `#/operation/${one.id}` }, operationName(one)), ` by ${one.by} is running: `,
   operationBar(one), " ", h("span.num", operationCounts(one)));
-
-function groupList(group, again) {
-  const search = new URLSearchParams(group.parameters).toString();
-  return h("div.group", { class: `tone-${group.tone}` },
-    h("h3", `${group.title} `, h("span.count", group.more ? `${most}+` : number(group.sagas.length)),
-      h("a.more", { href: `#/sagas?${search}` }, `See all ${group.title.toLowerCase()}`)),
-    h("ul.cards", group.sagas.map((saga) => card(saga, again))));
-}
-
-/** @param saga in full, or its line in the list with the problem that came instead. */
-function card(saga, again) {
-  const helpful = new Set((saga.why?.next ?? []).map((one) => one.verb).filter((verb) => ["retry", "resolve", "resume"].includes(verb)));
-  return h("li.card", { "data-row": saga.id },
-    h("div.card-head", badge(saga.status), h("a.card-link", { href: `#/saga/${saga.id}`, "data-row-link": "" },
-      saga.title ?? saga.workflow, " ", h("code", { class: saga.title ? "small" : null }, shortID(saga.id))),
-    saga.title && h("span.quiet", saga.workflow), saga.key && h("span.quiet.clip", saga.key), h("span.grow")),
-    saga.problem ? problemBox(saga.problem) : h("p.why", whyText(saga)),
-    h("div.actions.left", [...helpful].map((verb) => h("button", {
-      type: "button", "data-key": `${verb} ${saga.id}`, "aria-label": `${verbLabel(verb)} ${knownAs(saga)}`,
-      onclick: async () => { if (await act(saga, verb)) again(); } }, `${verbLabel(verb)} …`))));
-}

@@ -12,7 +12,8 @@ import { problemBox } from "./verbs.js";
 const statuses = ["stuck", "running", "compensating", "completed", "compensated", "abandoned"];
 const flags = [["overdue", "Overdue"], ["paused", "Paused"]];
 const texts = [
-  ["workflow", "Workflow"], ["q", "Text"], ["step", "Step"], ["stepStatus", "Step status"], ["error", "Error code"],
+  ["workflow", "Workflow"], ["q", "Text"], ["step", "Step"], ["stepStatus", "Step status"], ["error", "Error code"], ["cause", "Turned back because of"],
+  ["incident", "Incident"],
   ["key", "Key"], ["tag", "Tag"], ["waitingFor", "Waits for"], ["minAttempts", "Attempts (at least)"], ["version", "Version"],
 ];
 const moments = [
@@ -83,7 +84,7 @@ export function sagas(main, { parameters, go }) {
       if (!next.delete(status)) next.add(status);
       open({ status: [...next].join(",") });
     } }, badge(status), count !== undefined && h("span.num.facet", facets?.atLeast ? "≥ " : "", number(count)));
-  }), ["workflow", "error", "step"].map((name) => facetList(name, facets?.[name])));
+  }), ["workflow", "error", "cause", "step"].map((name) => facetList(name, facets?.[name])));
   const facetList = (name, values) => values && Object.keys(values).length > 0 && h("details.facet-list", { "data-key": `facet ${name}` },
     h("summary", name), h("ul", Object.entries(values).sort((a, b) => b[1] - a[1]).slice(0, 12).map(([value, count]) =>
       h("li", h("button.plain", { type: "button", onclick: () => open({ [name]: value }) }, value, " ", h("span.num", number(count)))))));
@@ -134,6 +135,8 @@ export function sagas(main, { parameters, go }) {
     h("td", h("a", { href: `#/saga/${saga.id}`, "data-row-link": "", title: saga.id }, titleAndID(saga)), labelChips(saga),
       saga.key && h("div.quiet.clip", saga.key), saga.tags?.length > 0 && h("div.quiet.clip", saga.tags.join(", "))),
     h("td.reason", saga.failedStep && h("span", saga.failedStep, " "), saga.failureCode && h("code", saga.failureCode),
+      // What stops it now is not always what turned it back.
+      saga.causeCode && saga.causeCode !== saga.failureCode && h("div.quiet", "turned back because of ", h("code", saga.causeCode)),
       saga.waitingFor?.length > 0 && h("span.quiet", ` waits for ${[saga.waitingFor].flat().join(", ")}`)),
     h("td", saga.workflow, " ", h("span.quiet", versionName(saga.version))),
     h("td", time(saga.startedAt)), h("td", since(saga.updatedAt)));

@@ -5,12 +5,17 @@ import Values
 struct DeliveryProgress {
   struct Pending {
     let notice: Notice
+    /// The number of sagas that the notice said when it was last tried; nil for a notice of no incident.
+    var sagas: Int?
     /// The position of its event in the shard.
     let position: Int64
     var tries = 0
     /// When it first failed.
     var since: Timestamp?
     var notBefore: Timestamp?
+
+    /// The notice as it is sent.
+    var said: Notice { sagas.map(notice.saying) ?? notice }
   }
 
   /// The events that the sender has not checked.

@@ -23,6 +23,7 @@ struct DeliveryRecord: Hashable {
   var failingSince: Timestamp?
   var problem: NoticeStatus.Problem?
   var tries: [Int: Tries] = [:]
+  var incidents = IncidentBook()
 
   init() {}
 
@@ -36,6 +37,7 @@ struct DeliveryRecord: Hashable {
     row["problem"] = problem.map {
       ["code": .string($0.code), "message": .string($0.message), "at": .timestamp($0.at)]
     }
+    if !incidents.entries.isEmpty { row["incidents"] = incidents.json }
     if !tries.isEmpty {
       row["tries"] = .array(
         tries.sorted { $0.key < $1.key }.map { shard, tries in
@@ -61,6 +63,7 @@ struct DeliveryRecord: Hashable {
       self.problem = .init(
         code: problem["code"]?.stringValue ?? "", message: problem["message"]?.stringValue ?? "", at: at)
     }
+    incidents = IncidentBook(row["incidents"])
     for one in row["tries"]?.arrayValue ?? [] {
       guard let shard = one["shard"]?.intValue, let position = one["position"]?.intValue,
         let count = one["count"]?.intValue, let since = one.moment("since"), let notBefore = one.moment("notBefore")

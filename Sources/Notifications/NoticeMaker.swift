@@ -34,7 +34,9 @@ struct NoticeMaker: Sendable {
     case .sagaStuck: return try await stuck(stored, data)
     case .sagaOverdue, .sagaReminder, .sagaCompleted, .sagaAbandoned, .sagaCompensated, .sagaOutputIncomplete:
       let step = type == .sagaReminder ? data["step"]?.stringValue : nil
-      return await notice(type, stored, data, try await SagaAsOf.read(stored, in: store), about: step)
+      let saga = try await SagaAsOf.read(stored, in: store)
+      let late = type == .sagaOverdue && !saga.isBroken ? saga.after.flatMap(SagaNeed.init(late:)) : nil
+      return await notice(type, stored, data, saga, about: step, need: late)
     case .test: return nil
     }
   }
@@ -86,7 +88,7 @@ struct NoticeMaker: Sendable {
         !known.contains(StepAndPhase(step: ItemID.step(of: one.step), phase: one.phase))
       }
       guard let first = new.first else { return nil }
-      return await notice(.sagaStuck, stored, data, saga, about: first.step)
+      return await notice(.sagaStuck, stored, data, saga, about: first.step, need: SagaNeed(first))
     }
     guard blocks == true || !saga.wasStuck && SagaAsOf.status(stored) == SagaStatus.stuck.rawValue else { return nil }
     return await notice(.sagaStuck, stored, data, saga)
@@ -94,9 +96,12 @@ struct NoticeMaker: Sendable {
 
   // MARK: The notice
 
-  /// - Parameter step: the step to explain; nil for the one that the event names.
+  /// - Parameters:
+  ///   - step: the step to explain; nil for the one that the event names.
+  ///   - need: what stops or delays the saga, if one notice is enough for all sagas that have the same.
   private func notice(
-    _ type: NoticeType, _ stored: StoredEvent, _ data: JSON, _ saga: SagaAsOf, about step: String? = nil
+    _ type: NoticeType, _ stored: StoredEvent, _ data: JSON, _ saga: SagaAsOf, about step: String? = nil,
+    need: SagaNeed? = nil
   ) async -> Notice {
     let id = stored.stream.description
     let at = Self.moment(stored, data)
@@ -133,6 +138,12 @@ struct NoticeMaker: Sendable {
       details["status"] = SagaAsOf.status(stored).map(JSON.string)
     }
     details["path"] = .string("/#/saga/\(id)")
+    if let need, let workflow = saga.workflow {
+      let incident = IncidentKey(need, workflow: workflow).id
+      details["incident"] = [
+        "id": .string(incident), "sagas": 1, "path": .string("/#/sagas?incident=\(incident)"),
+      ]
+    }
     return Notice(
       id: "\(id)/\(stored.version)", type: type, at: at, subject: id, summary: summary, details: details)
   }

@@ -12,6 +12,7 @@ actor NoticeSender {
   nonisolated let destination: any NoticeDestination
   private let store: any EventStore
   private let maker: NoticeMaker
+  private let sizes: IncidentSizes
   private let configuration: Notices.Configuration
   private let environment: Environment
   private let log: Log
@@ -38,13 +39,14 @@ actor NoticeSender {
   static func follower(_ name: String) -> String { "notices \(name)" }
 
   init(
-    _ destination: any NoticeDestination, store: any EventStore, maker: NoticeMaker,
+    _ destination: any NoticeDestination, store: any EventStore, maker: NoticeMaker, sizes: IncidentSizes,
     configuration: Notices.Configuration, environment: Environment, log: Log
   ) {
     self.destination = destination
     self.store = store
     checkpoints = FollowerCheckpoints(of: Self.follower(destination.name), in: store)
     self.maker = maker
+    self.sizes = sizes
     self.configuration = configuration
     self.environment = environment
     self.log = log
@@ -163,15 +165,44 @@ actor NoticeSender {
         deliveries[shard].tail.read(page, limit: configuration.pageSize)
       }
       guard let event = deliveries[shard].tail.buffer.first else { return }
-      if let notice = try await maker.notice(of: event, wanted: destination.types) { add(notice, event) }
+      if let notice = try await maker.notice(of: event, wanted: destination.types) { await found(notice, event) }
+      // The engine stops, and may not have answered: the next start looks at this event again.
+      if Task.isCancelled { return }
       deliveries[shard].tail.take()
     }
     // The other events wait in the store.
     deliveries[shard].tail.restart(after: deliveries[shard].tail.next - 1)
   }
 
-  private func add(_ notice: Notice, _ event: StoredEvent) {
+  /// Decides whether a notice is sent, or another one of its incident says it.
+  private func found(_ notice: Notice, _ event: StoredEvent) async {
+    guard let incident = notice.incident else { return add(notice, event) }
+    var decision = memory.incidents.note(
+      incident, id: notice.id, at: environment.now(), wait: configuration.incidentWait)
+    if decision == .ask { decision = await decideAgain(notice, incident) }
+    isMemoryChanged = true
+    if nextSave == nil { nextSave = environment.now() + configuration.saveEvery }
+    switch decision {
+    case .tell(let notBefore): add(notice, event, notBefore: notBefore)
+    case .leaveOut, .ask: break
+    }
+  }
+
+  /// Decides for one more saga of an incident of which a notice was delivered.
+  private func decideAgain(_ notice: Notice, _ incident: String) async -> IncidentBook.Decision {
+    let now = environment.now()
+    let hasOthers = await sizes.hasOthers(incident, notice.subject)
+    if hasOthers == false {
+      return memory.incidents.open(incident, id: notice.id, at: now, wait: configuration.incidentWait)
+    }
+    return memory.incidents.stillOpen(
+      incident, id: notice.id, size: await sizes.count(incident), at: now, wait: configuration.incidentWait,
+      again: hasOthers == nil ? configuration.incidentAgainUnknown : configuration.incidentAgainAfter)
+  }
+
+  private func add(_ notice: Notice, _ event: StoredEvent, notBefore: Timestamp? = nil) {
     var pending = DeliveryProgress.Pending(notice: notice, position: event.position)
+    pending.notBefore = notBefore
     if let tries = memory.tries[event.shard], tries.position == event.position {
       (pending.tries, pending.since, pending.notBefore) = (tries.count, tries.since, tries.notBefore)
     }
@@ -204,9 +235,10 @@ actor NoticeSender {
   }
 
   private func deliver(_ ready: [Int]) async {
+    for index in ready { await count(index) }
     let outcomes = await withTaskGroup(of: (Int, NoticeOutcome).self) { group in
       for index in ready {
-        let notice = deliveries[index].queue[0].notice
+        let notice = deliveries[index].queue[0].said
         group.addTask { [destination] in (index, await destination.deliver(notice)) }
       }
       var all: [(Int, NoticeOutcome)] = []
@@ -228,8 +260,18 @@ actor NoticeSender {
     for index in arrived { didDeliver(index) }
   }
 
+  /// Counts the sagas that the first notice of a delivery has to say.
+  private func count(_ index: Int) async {
+    guard let incident = deliveries[index].queue[0].notice.incident else { return }
+    deliveries[index].queue[0].sagas = memory.incidents.sagas(in: incident, size: await sizes.count(incident))
+  }
+
   private func didDeliver(_ index: Int) {
     let now = environment.now()
+    let told = deliveries[index].queue[0]
+    if let incident = told.notice.incident {
+      memory.incidents.didTell(incident, id: told.notice.id, sagas: told.sagas ?? 1, at: now)
+    }
     deliveries[index].queue.removeFirst()
     memory.tries[index] = nil
     memory.delivered += 1
@@ -277,11 +319,12 @@ actor NoticeSender {
 
   private func giveUp(_ index: Int, _ pending: DeliveryProgress.Pending, _ failure: NoticeFailure) {
     let now = environment.now()
+    if let incident = pending.notice.incident { memory.incidents.didGiveUp(incident, id: pending.notice.id) }
     let deadNotice = DeadNotice(
       destination: destination.name, id: pending.notice.id, type: pending.notice.type.rawValue, at: pending.notice.at,
-      summary: pending.notice.summary, attempts: pending.tries, givenUpAt: now, code: failure.code,
+      summary: pending.said.summary, attempts: pending.tries, givenUpAt: now, code: failure.code,
       message: failure.message)
-    deadNotices.append((index, deadNotice.document(of: pending.notice)))
+    deadNotices.append((index, deadNotice.document(of: pending.said)))
     deliveries[index].queue.removeFirst()
     memory.tries[index] = nil
     memory.givenUp += 1

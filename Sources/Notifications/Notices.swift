@@ -29,6 +29,12 @@ public final class Notices: Sendable {
     public var saveEvery = Duration.seconds(5)
     public var readAgainAfter = Duration.seconds(1)
     public var shownDeadNotices = 10
+    /// How long the first notice of an incident waits, so that it can say how many other sagas came with it.
+    public var incidentWait = Duration.seconds(10)
+    /// How long after a notice of an incident another one says that it still grows.
+    public var incidentAgainAfter = Duration.seconds(4 * 3_600)
+    /// The same while lists do not say whether the incident is over.
+    public var incidentAgainUnknown = Duration.seconds(600)
 
     public init() {}
   }
@@ -45,9 +51,19 @@ public final class Notices: Sendable {
   ///   - configuration: pauses and limits.
   ///   - environment: the clock.
   ///   - log: the log for problems.
-  public init(
+  public convenience init(
     engine: Engine, store: any EventStore, destinations: [any NoticeDestination],
     configuration: Configuration = Configuration(), environment: Environment, log: Log = .silent
+  ) {
+    self.init(
+      engine: engine, store: store, destinations: destinations, configuration: configuration,
+      sizes: IncidentSizes(of: engine, environment), environment: environment, log: log)
+  }
+
+  /// - Parameter sizes: what is in an incident.
+  init(
+    engine: Engine, store: any EventStore, destinations: [any NoticeDestination], configuration: Configuration,
+    sizes: IncidentSizes, environment: Environment, log: Log = .silent
   ) {
     self.store = store
     self.environment = environment
@@ -57,7 +73,7 @@ public final class Notices: Sendable {
     }
     senders = destinations.map {
       NoticeSender(
-        $0, store: store, maker: maker, configuration: configuration, environment: environment, log: log)
+        $0, store: store, maker: maker, sizes: sizes, configuration: configuration, environment: environment, log: log)
     }
   }
 
@@ -167,5 +183,32 @@ public final class Notices: Sendable {
           : "There is no destination “\(name)”; there is \(names).")
     }
     return sender
+  }
+}
+
+extension IncidentSizes {
+  /// The longest delay of the lists with which they say whether an incident is over.
+  private static let longestLag = Duration.seconds(5)
+
+  /// Asks the read model of an engine. While it is behind, it knows nothing.
+  fileprivate init(of engine: Engine, _ environment: Environment) {
+    @Sendable func query(_ incident: String) async -> SagaQuery? {
+      guard let lists = try? await engine.projections(), lists.waited <= Self.longestLag else { return nil }
+      var query = SagaQuery()
+      query.incident = IncidentAt(id: incident, at: environment.now())
+      return query
+    }
+    self.init(
+      hasOthers: { incident, saga in
+        guard let query = await query(incident), let page = try? await engine.list(SagaListRequest(query, limit: 2))
+        else { return nil }
+        return page.sagas.contains { $0.id.description != saga }
+      },
+      count: { incident in
+        guard let query = await query(incident),
+          let page = try? await engine.list(SagaListRequest(query, limit: 1, wantsFacets: true))
+        else { return nil }
+        return page.facets?.status.values.reduce(0, +)
+      })
   }
 }

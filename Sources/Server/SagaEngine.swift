@@ -43,6 +43,11 @@ public protocol SagaEngine: Sendable {
   func waitForEnd(of id: UniqueID, atMost time: Duration) async throws -> SagaNow
   func history(of id: UniqueID, after version: Int, limit: Int) async throws -> [HistoryEntry]
   func list(_ request: SagaListRequest) async throws -> SagaPage
+  /// Returns a page of the incidents.
+  func incidents(_ query: IncidentQuery, after: IncidentCursor?, limit: Int) async throws -> SagaIncidents
+  /// Waits until lists have reached these positions, by shard.
+  /// - Returns: false when that takes too long.
+  func waitUntilListed(_ positions: [Int: Int64]) async throws -> Bool
   /// Returns the token of the positions that a list must have reached to show all events of the saga until now.
   func seen(_ id: UniqueID) async throws -> SeenToken
   /// - Parameter showsItems: whether each item of a step with `forEach` has spans of its own.

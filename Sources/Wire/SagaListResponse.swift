@@ -34,15 +34,19 @@ public struct SagaListResponse: WireValue {
   public struct Facets: WireValue {
     public let status: Counts
     public let workflow: Counts
+    /// Each saga counts once: by the code of what stops it or fails now, else of what turned it back.
     public let error: Counts
+    /// By the code of what turned the saga back. Nil in the answer of an older engine.
+    public let cause: Counts?
     public let step: Counts
     /// Whether more sagas match than were counted.
     public let atLeast: Bool
 
-    public init(status: Counts, workflow: Counts, error: Counts, step: Counts, atLeast: Bool = false) {
+    public init(status: Counts, workflow: Counts, error: Counts, cause: Counts?, step: Counts, atLeast: Bool = false) {
       self.status = status
       self.workflow = workflow
       self.error = error
+      self.cause = cause
       self.step = step
       self.atLeast = atLeast
     }
@@ -51,13 +55,14 @@ public struct SagaListResponse: WireValue {
       status = try members.counts("status")
       workflow = try members.counts("workflow")
       error = try members.counts("error")
+      cause = try members.countsIfAny("cause")
       step = try members.counts("step")
       atLeast = try members.boolIfAny("atLeast") ?? false
     }
 
     public var json: JSON {
       .members([
-        "status": status.json, "workflow": workflow.json, "error": error.json, "step": step.json,
+        "status": status.json, "workflow": workflow.json, "error": error.json, "cause": cause?.json, "step": step.json,
         "atLeast": .flag(atLeast),
       ])
     }
@@ -85,6 +90,11 @@ public struct SagaSummary: WireValue {
   public let failedStep: String?
   public let failureCode: String?
   public let failureMessage: String?
+  /// What turned the saga back, whatever stops it now: the step, when one failed, and the code.
+  public let causeStep: String?
+  public let causeCode: String?
+  /// The id of the incident that the saga belongs to.
+  public let incident: String?
   public let waitingFor: [String]
   public let attempts: Int
   public let note: String?
@@ -94,7 +104,7 @@ public struct SagaSummary: WireValue {
     overdue: Bool, startedAt: Timestamp, updatedAt: Timestamp, endedAt: Timestamp? = nil, deadline: Timestamp,
     tags: [String], labels: [Label] = [], key: String? = nil, parent: String? = nil, failedStep: String? = nil,
     failureCode: String? = nil,
-    failureMessage: String? = nil,
+    failureMessage: String? = nil, causeStep: String? = nil, causeCode: String? = nil, incident: String? = nil,
     waitingFor: [String] = [], attempts: Int, note: String? = nil
   ) {
     self.id = id
@@ -115,6 +125,9 @@ public struct SagaSummary: WireValue {
     self.failedStep = failedStep
     self.failureCode = failureCode
     self.failureMessage = failureMessage
+    self.causeStep = causeStep
+    self.causeCode = causeCode
+    self.incident = incident
     self.waitingFor = waitingFor
     self.attempts = attempts
     self.note = note
@@ -139,6 +152,9 @@ public struct SagaSummary: WireValue {
     failedStep = try members.textIfAny("failedStep")
     failureCode = try members.textIfAny("failureCode")
     failureMessage = try members.textIfAny("failureMessage")
+    causeStep = try members.textIfAny("causeStep")
+    causeCode = try members.textIfAny("causeCode")
+    incident = try members.textIfAny("incident")
     waitingFor = try members.textsIfAny("waitingFor") ?? []
     attempts = try members.int("attempts")
     note = try members.textIfAny("note")
@@ -153,7 +169,8 @@ public struct SagaSummary: WireValue {
       "updatedAt": .time(updatedAt), "endedAt": .time(endedAt), "deadline": .time(deadline), "tags": .texts(tags),
       "labels": .labelsIfAny(labels),
       "key": .text(key), "parent": .text(parent), "failedStep": .text(failedStep), "failureCode": .text(failureCode),
-      "failureMessage": .text(failureMessage), "waitingFor": .textsIfAny(waitingFor), "attempts": .int(attempts),
+      "failureMessage": .text(failureMessage), "causeStep": .text(causeStep), "causeCode": .text(causeCode),
+      "incident": .text(incident), "waitingFor": .textsIfAny(waitingFor), "attempts": .int(attempts),
       "note": .text(note),
     ])
   }

@@ -103,8 +103,12 @@ struct ClientCommandTests {
     let long = Sample.summary([
       "title": .string(String(repeating: "a long title ", count: 15)), "labels": ["patient": "P-17"],
     ])
+    let undo = Sample.summary([
+      "status": "stuck", "failedStep": "allocateStorage", "failureCode": "FREEZER_LOCKED", "causeStep": "qc",
+      "causeCode": "QC_FAILED", "incident": "stuck-0f3a5c7e9b1d2f40",
+    ])
     let labelled = Sample.summary(["labels": ["note": .string(String(repeating: "words ", count: 20))]])
-    let sagas: JSON = [Self.line, compensated, stuck, titled, long, labelled]
+    let sagas: JSON = [Self.line, compensated, stuck, titled, long, labelled, undo]
     let tool = TestTool(answers: [.json(["sagas": sagas, "next": "abc"])])
     let result = await tool.run("list", "--limit=3")
     try Golden.expect(result.output, is: "list")
@@ -116,13 +120,15 @@ struct ClientCommandTests {
     let tool = TestTool(answers: [.json(["sagas": []])])
     let result = await tool.run(
       "list", "--stuck", "--overdue", "--step", "a", "--step-status", "waiting", "--error", "http.*", "--tag", "t",
+      "--cause", "QC_FAILED", "--incident", "stuck-0f3a5c7e9b1d2f40",
       "--tag", "u", "--q", "lab 1", "--started-after", "2026-03-01T00:00:00Z", "--min-attempts", "2", "--sort",
       "-endedAt",
       "--facets", "--label", "patient=P-17", "--label", "note=a=b:c")
     #expect(result.output == "No sagas.\n")
     let url = tool.requests[0].url
     for part in [
-      "stuck=true", "overdue=true", "step=a", "stepStatus=waiting", "error=http.", "tag=t", "tag=u", "q=lab%201",
+      "stuck=true", "overdue=true", "step=a", "stepStatus=waiting", "error=http.", "cause=QC_FAILED",
+      "incident=stuck-0f3a5c7e9b1d2f40", "tag=t", "tag=u", "q=lab%201",
       "startedAfter=2026-03-01T00", "minAttempts=2", "sort=-endedAt", "facets=true",
       "label=patient%3AP-17", "label=note%3Aa%3Db%3Ac",
     ] { #expect(url.contains(part), "\(part) in \(url)") }
@@ -149,7 +155,8 @@ struct ClientCommandTests {
   func facets() async throws {
     let facets: JSON = [
       "status": ["stuck": 2, "running": 40], "workflow": ["sample-processing": 42],
-      "error": ["a": 1, "b": 2, "c": 3, "d": 4, "e": 5, "f": 6, "g": 7], "step": [:], "atLeast": true,
+      "error": ["a": 1, "b": 2, "c": 3, "d": 4, "e": 5, "f": 6, "g": 7], "cause": ["z": 3], "step": [:],
+      "atLeast": true,
     ]
     let tool = TestTool(answers: [.json(["sagas": [Self.line], "facets": facets])])
     try Golden.expect(await tool.run("list", "--facets").output, is: "list-facets")

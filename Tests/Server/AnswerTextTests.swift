@@ -97,6 +97,7 @@ struct AnswerTextTests {
       for (name, id) in sagas { try expect(try await api.get("/v1/sagas/\(id)"), is: "saga-\(name)") }
       let stuck = try #require(sagas.first { $0.name == "stuck" }).id
       try expect(try await api.get("/v1/sagas?facets=true&limit=9"), is: "sagas")
+      try expect(try await api.get("/v1/incidents?samples=1&limit=6"), is: "incidents")
       try expect(try await api.get("/v1/sagas/\(stuck)/events?limit=3"), is: "events")
       try expect(try await api.get("/v1/sagas/\(stuck)/timeline"), is: "timeline")
       try expect(try await api.get("/v1/sagas/\(stuck)/document"), is: "document")

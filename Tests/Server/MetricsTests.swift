@@ -29,6 +29,7 @@ struct MetricsTests {
       #expect(metrics["tracseq_ready"] == 1)
       #expect(metrics.metrics["tracseq_sagas"]?.samples[["status": "running"]] == 1)
       #expect(metrics.metrics["tracseq_sagas"]?.samples.count == SagaStatus.allCases.count)
+      #expect(metrics.metrics["tracseq_incident_sagas"]?.samples[["kind": "stuck"]] == 0)
       #expect(metrics["tracseq_turn_keys"] == 2)
       #expect(metrics.metrics["tracseq_turns"]?.samples == [["state": "held"]: 2, ["state": "waiting"]: 2])
       let lag = ["tracseq_read_model_lag_events", "tracseq_read_model_lag_seconds"]
@@ -39,6 +40,7 @@ struct MetricsTests {
           == Set(
             lag + store + [
               "tracseq_ready", "tracseq_degraded", "tracseq_sagas", "tracseq_sagas_held",
+              "tracseq_incident_sagas",
               "tracseq_clock_offset_seconds", "tracseq_turn_keys", "tracseq_turns", "tracseq_tasks_waiting",
               "tracseq_tasks_taken",
               "tracseq_task_workers_waiting", "tracseq_access_refused_total",

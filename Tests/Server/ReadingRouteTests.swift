@@ -25,7 +25,7 @@ struct ReadingRouteTests {
     try await TestAPI.run(engine: engine) { api in
       let answer = try await api.get(
         "/v1/sagas?status=stuck,running&status=compensating&workflow=w&version=2&step=a&stepStatus=undoFailed&error=http.*"
-          + "&minAttempts=3&waitingFor=go&overdue=true&paused=false&tag=t&tag=u&label=patient:P-17&label=a:b:%20c%0A&key=k&q=Lab-1%20x&sort=-updatedAt"
+          + "&cause=QC_FAILED&incident=stuck-0f3a5c7e9b1d2f40&minAttempts=3&waitingFor=go&overdue=true&paused=false&tag=t&tag=u&label=patient:P-17&label=a:b:%20c%0A&key=k&q=Lab-1%20x&sort=-updatedAt"
           + "&startedAfter=2026-03-01T00:00:00Z&startedBefore=2026-03-02T00:00:00Z"
           + "&endedAfter=2026-03-03T00:00:00Z&endedBefore=2026-03-04T00:00:00Z&limit=7&facets=true&seen=0.99")
       #expect(answer.status == 200)
@@ -34,6 +34,9 @@ struct ReadingRouteTests {
       query.statuses = ["stuck", "running", "compensating"]
       (query.workflow, query.version, query.step, query.stepStatus) = ("w", 2, "a", "undoFailed")
       (query.error, query.minAttempts, query.waitingFor) = ("http.*", 3, "go")
+      (query.cause, query.incident) = (
+        "QC_FAILED", IncidentAt(id: "stuck-0f3a5c7e9b1d2f40", at: engine.clock.now())
+      )
       (query.overdueAt, query.isPaused) = (engine.clock.now(), false)
       (query.tags, query.key, query.words, query.sort) = (["t", "u"], "k", ["lab-1", "x"], .lastChanged)
       query.labels = [Label("patient", "P-17"), Label("a", "b: c")]
@@ -49,7 +52,8 @@ struct ReadingRouteTests {
   @Test(
     arguments: [
       "status=stcuk", "status=stuck,", "stuck=yes", "stuck=true&status=running", "version=0", "stepStatus=lost",
-      "error=*", "error=a*b", "minAttempts=0", "overdue=false", "paused=1", "tag=", "label=", "label=patient",
+      "error=*", "error=a*b", "cause=", "incident=stuck", "incident=stuck-0F3A5C7E9B1D2F40", "minAttempts=0",
+      "overdue=false", "paused=1", "tag=", "label=", "label=patient",
       "label=:x", "label=1:x", "label=the%20patient:x", "label=patient:", "label=patient:%20",
       "label=patient:%E2%80%8B",
       "label=patient:" + String(repeating: "x", count: 201), "label=patient:P-17&label=ward", "q=%20-%20", "sort=id",

@@ -101,6 +101,36 @@ public final class MemoryReadStore: SagaReadStore {
     return facets
   }
 
+  public func incidents(
+    _ query: IncidentQuery, after: IncidentCursor?, limit: Int
+  ) async throws(StoreError) -> SagaIncidents {
+    try use { state in
+      var found: [IncidentKey: [(row: SagaRow, since: Timestamp)]] = [:]
+      var totals: [IncidentKind: Int] = [:]
+      for row in state.tables[state.generations.current]?.rows.values ?? [:].values {
+        guard let need = row.need(at: query.at), query.wants(need.kind) else { continue }
+        if let workflow = query.workflow, !TextKey(workflow).isSame(row.workflow) { continue }
+        found[IncidentKey(need, workflow: row.workflow), default: []].append((row, need.since))
+        totals[need.kind, default: 0] += 1
+      }
+      let all = found.map { key, sagas in
+        let sagas = sagas.sorted { ($0.since, $0.row.id) < ($1.since, $1.row.id) }
+        return SagaIncident(
+          key: key, sagas: sagas.count, since: sagas[0].since, newest: sagas[sagas.count - 1].since,
+          samples: sagas.prefix(query.samples).map(\.row))
+      }
+      let places = all.map { (cursor: IncidentCursor(since: $0.since, id: $0.key.id), incident: $0) }
+      func isBefore(_ left: IncidentCursor, _ right: IncidentCursor) -> Bool {
+        (left.since, TextKey(left.id)) < (right.since, TextKey(right.id))
+      }
+      let rest = places.filter { place in after.map { isBefore($0, place.cursor) } ?? true }
+        .sorted { isBefore($0.cursor, $1.cursor) }
+      let page = rest.prefix(limit)
+      return SagaIncidents(
+        incidents: page.map(\.incident), next: rest.count > limit ? page.last?.cursor : nil, totals: totals)
+    }
+  }
+
   public func minutes(workflow: String, _ range: MomentRange) async throws(StoreError) -> [StepMinute] {
     try use { state in
       (state.tables[state.generations.current]?.minutes.values).map { minutes in
@@ -157,6 +187,8 @@ extension SagaQuery {
     if let isDraft, isDraft != VersionName.isDraft(row.version) { return false }
     if !matchesSteps(row.steps) { return false }
     if let error = error.map(ErrorPattern.init), !row.errors.contains(where: error.matches) { return false }
+    if let cause, !(row.causeCode.map { TextKey(cause).isSame($0) } ?? false) { return false }
+    if let incident, row.incident(at: incident.at)?.id != incident.id { return false }
     if let minAttempts, row.attempts < minAttempts { return false }
     if let waitingFor, !row.waitingFor.contains(where: { TextKey(waitingFor).isSame($0) }) { return false }
     if let overdueAt, !(row.overdueAt.map { $0 <= overdueAt } ?? false) { return false }

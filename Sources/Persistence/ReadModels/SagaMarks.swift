@@ -14,6 +14,7 @@ enum SagaMark {
   static func at(_ step: String) -> String { "a=\(step)" }
   static func stepStatus(_ status: String) -> String { "p=\(status)" }
   static func error(_ code: String) -> String { "e=\(code)" }
+  static func cause(_ code: String) -> String { "c=\(code)" }
   static func waiting(_ what: String) -> String { "d=\(what)" }
   // Composed and decomposed characters are the same in texts that people use to distinguish sagas.
   static func tag(_ tag: String) -> String { "t=\(VisibleText.normal(tag))" }
@@ -99,7 +100,7 @@ extension SagaRow {
       marks.insert(SagaMark.both(workflow, error: error))
     }
     for what in waitingFor { marks.insert(SagaMark.waiting(what)) }
-    let links = parent.map { [SagaMark.parent($0)] } ?? []
+    let links = [parent.map(SagaMark.parent), causeCode.map(SagaMark.cause)].compactMap { $0 }
     for mark in tags.map(SagaMark.tag) + labels.map(SagaMark.label) + links { marks.insert(mark) }
     if let key { marks.insert(SagaMark.key(key)) }
     let flags = [(isPaused, SagaMark.paused), (VersionName.isDraft(version), SagaMark.draft)]

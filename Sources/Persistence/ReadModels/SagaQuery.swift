@@ -15,6 +15,10 @@ public struct SagaQuery: Sendable, Hashable {
   public var stepStatus: String?
   /// An error code, or the beginning of one followed by `*`.
   public var error: String?
+  /// The code of what turned the saga back.
+  public var cause: String?
+  /// The incident that the saga belongs to at a time.
+  public var incident: IncidentAt?
   public var minAttempts: Int?
   public var waitingFor: String?
   /// The time at which the saga must be overdue.
@@ -96,7 +100,10 @@ public struct SagaRows: Sendable, Hashable {
 public struct SagaFacets: Sendable, Hashable {
   public var status: [String: Int] = [:]
   public var workflow: [String: Int] = [:]
+  /// Each saga counts once: by the code of what stops it or fails now, else of what turned it back.
   public var error: [String: Int] = [:]
+  /// The counts by the code of what turned the saga back.
+  public var cause: [String: Int] = [:]
   /// The counts by current step.
   public var step: [String: Int] = [:]
   /// False when there were too many sagas to count all. Then each count is a lower bound.
@@ -109,7 +116,8 @@ public struct SagaFacets: Sendable, Hashable {
   mutating func add(_ key: FacetKey, _ count: Int) {
     status[key.status, default: 0] += count
     workflow[key.workflow, default: 0] += count
-    for error in key.errors { self.error[error, default: 0] += count }
+    if let code = key.code { error[code, default: 0] += count }
+    if let cause = key.cause { self.cause[cause, default: 0] += count }
     for step in key.at { self.step[step, default: 0] += count }
   }
 }
@@ -121,6 +129,8 @@ struct FacetKey: Sendable, Hashable {
   var status: String
   var errors: [String]
   var at: [String]
+  var code: String?
+  var cause: String?
 
   init(_ row: SagaRow) {
     workflow = row.workflow
@@ -128,14 +138,20 @@ struct FacetKey: Sendable, Hashable {
     status = row.status
     errors = row.errors.sorted()
     at = row.at
+    code = row.shownCode
+    cause = row.causeCode
   }
 
-  init(workflow: String, version: Int, status: String, errors: [String], at: [String]) {
+  init(
+    workflow: String, version: Int, status: String, errors: [String], at: [String], code: String?, cause: String?
+  ) {
     self.workflow = workflow
     self.version = version
     self.status = status
     self.errors = errors
     self.at = at
+    self.code = code
+    self.cause = cause
   }
 
   func matches(_ query: SagaQuery) -> Bool {
@@ -144,6 +160,7 @@ struct FacetKey: Sendable, Hashable {
     if let wanted = query.version, wanted != version { return false }
     if let wanted = query.isDraft, wanted != VersionName.isDraft(version) { return false }
     if let wanted = query.step, !at.contains(where: { TextKey(wanted).isSame($0) }) { return false }
+    if let wanted = query.cause, !(cause.map { TextKey(wanted).isSame($0) } ?? false) { return false }
     if let wanted = query.error, !errors.contains(where: { ErrorPattern(wanted).matches($0) }) { return false }
     return true
   }
@@ -159,6 +176,7 @@ extension SagaQuery {
     counted.isDraft = isDraft
     counted.step = step
     counted.error = error
+    counted.cause = cause
     counted.sort = sort
     return self == counted
   }

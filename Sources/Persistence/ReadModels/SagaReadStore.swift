@@ -30,6 +30,12 @@ public protocol SagaReadStore: Sendable {
 
   /// Returns a page of the current generation.
   func list(_ query: SagaQuery, after: SagaCursor?, limit: Int) async throws(StoreError) -> SagaRows
+  /// Returns a page of the incidents: the sagas that have a `need`, grouped by what they have in common. The incident
+  /// that began first comes first.
+  /// - Parameter limit: the most incidents of the page, at least 1.
+  func incidents(
+    _ query: IncidentQuery, after: IncidentCursor?, limit: Int
+  ) async throws(StoreError) -> SagaIncidents
   func facets(_ query: SagaQuery) async throws(StoreError) -> SagaFacets
 
   /// Returns the counts of a workflow's steps for each minute, ordered by step and minute.

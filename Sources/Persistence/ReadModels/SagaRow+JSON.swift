@@ -21,6 +21,10 @@ extension SagaRow {
     members["failedStep"] = failedStep.map(JSON.string)
     members["failureCode"] = failureCode.map(JSON.string)
     members["failureMessage"] = failureMessage.map(JSON.string)
+    members["causeStep"] = causeStep.map(JSON.string)
+    members["causeCode"] = causeCode.map(JSON.string)
+    members["need"] = need?.json
+    members["late"] = late?.json
     if !waitingFor.isEmpty { members["waitingFor"] = .array(waitingFor.map(JSON.string)) }
     if !words.isEmpty { members["words"] = .array(words.map(JSON.string)) }
     members["note"] = note.map(JSON.string)
@@ -44,13 +48,37 @@ extension SagaRow {
       parent: json["parent"]?.stringValue, tags: texts("tags"), title: json["title"]?.stringValue,
       labels: json["labels"]?.labelsValue ?? [],
       failedStep: json["failedStep"]?.stringValue, failureCode: json["failureCode"]?.stringValue,
-      failureMessage: json["failureMessage"]?.stringValue, waitingFor: texts("waitingFor"), attempts: attempts,
+      failureMessage: json["failureMessage"]?.stringValue,
+      causeStep: json["causeStep"]?.stringValue, causeCode: json["causeCode"]?.stringValue,
+      need: json["need"].flatMap(SagaNeed.init), late: json["late"].flatMap(SagaNeed.init),
+      waitingFor: texts("waitingFor"), attempts: attempts,
       steps: json["steps"]?.arrayValue?.compactMap(StepRow.init) ?? [], words: texts("words"),
       note: json["note"]?.stringValue)
   }
 
   private static func unreadable(_ id: UniqueID) -> StoreError {
     .corrupt("the read model's row of saga \(id) can't be read; `saga projections rebuild` makes it anew")
+  }
+}
+
+extension SagaNeed {
+  fileprivate var json: JSON {
+    var members: JSONObject = [
+      "kind": .string(kind.rawValue), "since": .number(JSONNumber(since.milliseconds)),
+    ]
+    members["step"] = step.map(JSON.string)
+    members["phase"] = phase.map(JSON.string)
+    members["code"] = code.map(JSON.string)
+    return .object(members)
+  }
+
+  fileprivate init?(_ json: JSON) {
+    guard let kind = json["kind"]?.stringValue.flatMap(IncidentKind.init), let since = json["since"]?.intValue else {
+      return nil
+    }
+    self.init(
+      kind: kind, step: json["step"]?.stringValue, phase: json["phase"]?.stringValue, code: json["code"]?.stringValue,
+      since: Timestamp(milliseconds: Int64(since)))
   }
 }
 

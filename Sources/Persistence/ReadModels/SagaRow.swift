@@ -28,6 +28,13 @@ public struct SagaRow: Sendable, Hashable {
   public var failedStep: String?
   public var failureCode: String?
   public var failureMessage: String?
+  /// Why the saga turned back, whatever stops it now: the code, and the step when one failed. Nil when it has not.
+  public var causeStep: String?
+  public var causeCode: String?
+  /// What stops or delays the saga, whatever the time; nil when nothing does.
+  public var need: SagaNeed?
+  /// What delays it from `since` on, when it is overdue; nil when that changes nothing.
+  public var late: SagaNeed?
   /// The names of signals, `delay`, `child` or `answer` for which the saga waits.
   public var waitingFor: [String]
   /// The number of attempts of the step that has had the most.
@@ -44,7 +51,8 @@ public struct SagaRow: Sendable, Hashable {
     overdueAt: Timestamp? = nil, key: String? = nil, parent: String? = nil, tags: [String] = [], title: String? = nil,
     labels: [Label] = [],
     failedStep: String? = nil,
-    failureCode: String? = nil, failureMessage: String? = nil, waitingFor: [String] = [], attempts: Int = 0,
+    failureCode: String? = nil, failureMessage: String? = nil, causeStep: String? = nil, causeCode: String? = nil,
+    need: SagaNeed? = nil, late: SagaNeed? = nil, waitingFor: [String] = [], attempts: Int = 0,
     steps: [StepRow] = [], words: [String] = [], note: String? = nil
   ) {
     self.note = note
@@ -68,6 +76,10 @@ public struct SagaRow: Sendable, Hashable {
     self.failedStep = failedStep
     self.failureCode = failureCode
     self.failureMessage = failureMessage
+    self.causeStep = causeStep
+    self.causeCode = causeCode
+    self.need = need
+    self.late = late
     self.waitingFor = waitingFor
     self.attempts = attempts
     self.steps = steps
@@ -79,7 +91,8 @@ public struct SagaRow: Sendable, Hashable {
     SagaRow(
       id: id, shard: shard, lastEvent: lastEvent, workflow: String(workflow.prefix(Self.longestName)), version: version,
       status: status, isPaused: isPaused, startedAt: startedAt, updatedAt: updatedAt, endedAt: endedAt,
-      deadline: deadline, overdueAt: overdueAt, parent: parent, attempts: attempts, words: [id.description],
+      deadline: deadline, overdueAt: overdueAt, parent: parent, need: need?.withoutTexts, late: late?.withoutTexts,
+      attempts: attempts, words: [id.description],
       note: "The read model can't store all of this row. The saga itself is whole. \(reason.prefix(Self.longestReason))"
     )
   }
@@ -89,6 +102,9 @@ public struct SagaRow: Sendable, Hashable {
 
   /// The error codes by which the saga is found: the code of its failure, and the code of each failing step.
   public var errors: Set<String> { Set(steps.compactMap(\.error) + [failureCode].compactMap { $0 }) }
+
+  /// The one code by which facets count the saga: of what stops it or fails now, else of what turned it back.
+  var shownCode: String? { need?.code ?? failureCode ?? errors.min() }
 
   /// The ids of the saga's current steps.
   public var at: [String] { steps.filter(\.isAt).map(\.id) }

@@ -53,6 +53,7 @@ extension API {
     text.add("tracseq_tasks_waiting", .gauge, "Tasks that wait for a worker.", queued(\.waiting))
     text.add("tracseq_tasks_taken", .gauge, "Tasks that workers have.", queued(\.taken))
     text.add("tracseq_task_workers_waiting", .gauge, "Workers that wait for a task.", queued(\.pollers))
+    await addIncidents(to: &text)
     if let lists = await known("the read model", { [engine] in try await engine.projections() }) {
       text.add("tracseq_read_model_lag_events", .gauge, "Events that are stored and not in lists yet.", lists.lag)
       text.add(
@@ -74,6 +75,22 @@ extension API {
     text.add(
       "tracseq_degraded", .gauge, "1 when /readyz says that the engine is degraded or not ready.", isDegraded ? 1 : 0)
     return .bytes(Array(text.text.utf8), type: PrometheusText.contentType)
+  }
+
+  /// The longest delay of the lists with which the numbers of incidents are the true ones.
+  private static let longestListLag = Duration.seconds(5)
+
+  private func addIncidents(to text: inout PrometheusText) async {
+    let now = environment.now()
+    let page = await known("the incidents") { [engine] () async throws -> SagaIncidents? in
+      guard try await engine.projections().waited <= Self.longestListLag else { return nil }
+      return try await engine.incidents(IncidentQuery(at: now, samples: 0), after: nil, limit: 1)
+    }
+    // Lists that are behind would claim that nothing is stuck.
+    guard let page = page.flatMap(\.self) else { return }
+    text.add(
+      "tracseq_incident_sagas", .gauge, "Sagas that are stuck, overdue, paused, or failing and being tried again.",
+      IncidentKind.allCases.map { .init(Int64(page.totals[$0] ?? 0), ["kind": $0.rawValue]) })
   }
 
   /// - Returns: whether there is a fault.

@@ -8,7 +8,7 @@ struct QueryReader {
   private let values: [String: String]
 
   /// Parameters that may come several times.
-  private static let repeated: Set<String> = ["status", "tag", "label"]
+  private static let repeated: Set<String> = ["status", "tag", "label", "kind"]
   private let lists: [String: [String]]
 
   /// - Parameter known: the names that the route takes.

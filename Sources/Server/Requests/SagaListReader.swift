@@ -8,7 +8,8 @@ import Workflows
 /// Reads the query of a list. A saga must match all filters. A filter value that can never match is an error.
 struct SagaListReader {
   static let filters = [
-    "status", "workflow", "version", "draft", "step", "stepStatus", "error", "minAttempts", "waitingFor", "overdue",
+    "status", "workflow", "version", "draft", "step", "stepStatus", "error", "cause", "incident", "minAttempts",
+    "waitingFor", "overdue",
     "stuck",
     "paused", "tag", "label", "key", "parent", "q", "startedAfter", "startedBefore", "endedAfter", "endedBefore",
   ]
@@ -42,6 +43,13 @@ struct SagaListReader {
     sagas.step = try query.text("step")
     sagas.stepStatus = try query.choice("stepStatus", StepStatus.self)?.rawValue
     sagas.error = try error()
+    sagas.cause = try query.text("cause")
+    if let id = try query.text("incident") {
+      guard IncidentKey.kind(ofID: id) != nil else {
+        throw query.invalid("incident", "is the id of an incident, as GET /v1/incidents has it, not \(quoted(id))")
+      }
+      sagas.incident = IncidentAt(id: id, at: now)
+    }
     sagas.minAttempts = try query.integer("minAttempts", in: 1...1_000_000)
     sagas.waitingFor = try query.text("waitingFor")
     if let isOverdue = try query.flag("overdue") {
@@ -127,7 +135,8 @@ struct SagaListReader {
     return range
   }
 
-  private func seen() throws(Problem) -> SeenToken? {
+  /// Reads the read-your-writes token; nil without one.
+  func seen() throws(Problem) -> SeenToken? {
     guard let text = try query.text("seen") else { return nil }
     guard let token = SeenToken(text), token.positions.keys.allSatisfy({ $0 < shardCount }) else {
       throw query.invalid("seen", "is the Saga-Seen header of an answer as it came, not \(quoted(text))")

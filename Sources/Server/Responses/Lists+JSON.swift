@@ -13,7 +13,8 @@ extension SagaSummary {
       paused: row.isPaused, overdue: row.overdueAt.map { $0 <= now } ?? false, startedAt: row.startedAt,
       updatedAt: row.updatedAt, endedAt: row.endedAt, deadline: row.deadline, tags: row.tags, labels: row.labels,
       key: row.key, parent: row.parent, failedStep: row.failedStep, failureCode: row.failureCode,
-      failureMessage: row.failureMessage,
+      failureMessage: row.failureMessage, causeStep: row.causeStep, causeCode: row.causeCode,
+      incident: row.incident(at: now)?.id,
       waitingFor: row.waitingFor,
       attempts: row.attempts, note: row.note)
   }
@@ -26,7 +27,7 @@ extension SagaListResponse.Facets {
     }
     self.init(
       status: counts(facets.status), workflow: counts(facets.workflow), error: counts(facets.error),
-      step: counts(facets.step), atLeast: !facets.isExact)
+      cause: counts(facets.cause), step: counts(facets.step), atLeast: !facets.isExact)
   }
 }
 

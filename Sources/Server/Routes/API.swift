@@ -18,8 +18,9 @@ struct API: Sendable {
   var access = Access()
 
   var routes: [Route] {
-    workflowRoutes + sagaRoutes + readingRoutes + operatingRoutes + operationRoutes + auditRoutes + kafkaRoutes
-      + liveRoutes + turnRoutes + processRoutes + noticeRoutes + taskRoutes + sessionRoutes + consoleRoutes + pageRoutes
+    workflowRoutes + sagaRoutes + incidentRoutes + readingRoutes + operatingRoutes + operationRoutes + auditRoutes
+      + kafkaRoutes + liveRoutes + turnRoutes + processRoutes + noticeRoutes + taskRoutes + sessionRoutes
+      + consoleRoutes + pageRoutes
   }
 
   func router() -> Router {

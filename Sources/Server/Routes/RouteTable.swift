@@ -11,7 +11,8 @@ import Workflows
 /// compare `docs/schema/openapi.json` with it. The raw value is the `operationId` there.
 public enum Endpoint: String, CaseIterable, Sendable {
   case listWorkflows, registerWorkflow, checkWorkflow, getWorkflow, getWorkflowVersion, getStatistics
-  case startSaga, listSagas, getSaga, listEvents, getTimeline, listCalls, getDocument, listItems, sendSignal
+  case startSaga, listSagas, listIncidents, getSaga, listEvents, getTimeline, listCalls, getDocument, listItems,
+    sendSignal
   case getSagaByKey, sendSignalByKey
   case cancelSaga, retrySaga, resolveSaga, abandonSaga, pauseSaga, resumeSaga, skipStep, compensateSaga, runNow
   case extendDeadline, rewindSaga, migrateSaga
@@ -94,6 +95,10 @@ public enum Endpoint: String, CaseIterable, Sendable {
         ])
     case .listSagas:
       .get(.view, "/v1/sagas", "List sagas", query: SagaListReader.parameters)
+    case .listIncidents:
+      .get(
+        .view, "/v1/incidents", "List what needs a person",
+        query: ["kind", "workflow", "samples", "cursor", "limit", "seen"])
     case .getSaga:
       .get(
         .read, "/v1/sagas/{id}", "Show a saga", query: ["wait", "version"],

@@ -15,16 +15,28 @@ extension Engine {
   ///   - seen: the positions that the page must have reached. If that takes too long, the page says that it is behind.
   public func list(_ request: SagaListRequest) async throws -> SagaPage {
     let isBehind =
-      if let seen = request.seen { try await !hasSeen(seen) } else { false }
+      if let seen = request.seen { try await !waitUntilListed(seen.positions) } else { false }
     let rows = try await readModel.store.list(request.query, after: request.after, limit: request.limit)
     let facets = request.wantsFacets ? try await readModel.store.facets(request.query) : nil
     return SagaPage(sagas: rows.rows, next: rows.next, facets: facets, isBehind: isBehind)
   }
 
-  /// Waits until lists have reached the token's positions. A shard that the store doesn't have is never reached.
-  private func hasSeen(_ seen: SeenToken) async throws -> Bool {
-    guard seen.positions.keys.allSatisfy({ $0 < shardCount }) else { return false }
-    return try await readModel.caughtUp(to: seen.positions, within: Self.longestLag)
+  /// Returns a page of the incidents: the sagas that need a person, or may soon, grouped by what stops or delays them.
+  /// - Parameters:
+  ///   - query: which incidents, and how many sagas to name of each.
+  ///   - after: the end of the page before; nil for the first page.
+  ///   - limit: the most incidents of the page.
+  public func incidents(
+    _ query: IncidentQuery, after: IncidentCursor? = nil, limit: Int = 50
+  ) async throws -> SagaIncidents {
+    try await readModel.store.incidents(query, after: after, limit: limit)
+  }
+
+  /// Waits until lists have reached these positions, by shard. A shard that the store doesn't have is never reached.
+  /// - Returns: false when the lists had not reached them after `longestLag`.
+  public func waitUntilListed(_ positions: [Int: Int64]) async throws -> Bool {
+    guard positions.keys.allSatisfy({ $0 < shardCount }) else { return false }
+    return try await readModel.caughtUp(to: positions, within: Self.longestLag)
   }
 
   /// Returns the number of sagas in each status.

@@ -205,6 +205,11 @@ struct FollowedSaga {
     guard row != nil, let status = (try? JSON(parsing: stored.meta, limits: .stored))?["status"]?.stringValue else {
       return
     }
+    if status != row?.status {
+      // Why it is stuck can't be read. That it is must not be lost.
+      row?.need = status == SagaStatus.stuck.rawValue ? SagaNeed(kind: .stuck, since: stored.recordedAt) : nil
+      row?.late = nil
+    }
     row?.status = status
     row?.updatedAt = stored.recordedAt
   }

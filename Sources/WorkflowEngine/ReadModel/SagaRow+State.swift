@@ -14,6 +14,7 @@ extension SagaRow {
   init(_ state: SagaState, shard: Int, at moment: Timestamp, startWords words: [String]) {
     let steps = state.steps.map { StepRow($0, isEnded: state.end != nil) }
     let trouble = Trouble(state)
+    let need = SagaNeed(state)
     self.init(
       id: state.id, shard: shard, lastEvent: state.version, workflow: state.start.workflow,
       version: state.definition.version, status: state.status.rawValue, isPaused: state.isPaused,
@@ -22,7 +23,8 @@ extension SagaRow {
       key: state.start.idempotencyKey, parent: state.start.parent?.saga.description,
       tags: state.start.tags, title: state.start.title, labels: state.start.labels, failedStep: trouble?.step,
       failureCode: trouble?.code,
-      failureMessage: trouble?.message, waitingFor: state.waitingFor,
+      failureMessage: trouble?.message, causeStep: state.turnBack?.value.step, causeCode: state.turnBack?.value.code,
+      need: need, late: SagaNeed(late: state, else: need), waitingFor: state.waitingFor,
       attempts: state.steps.map { max($0.forward.count, $0.undo.count) }.max() ?? 0, steps: steps,
       words: Self.words(words, trouble))
   }
@@ -92,6 +94,66 @@ package struct Trouble {
       (step, code, message) = (turnBack.step, turnBack.code, turnBack.message)
     } else {
       return nil
+    }
+  }
+}
+
+extension SagaNeed {
+  /// What stops or delays a saga, whether or not it is overdue; nil when nothing does.
+  package init?(_ state: SagaState) {
+    if state.end != nil { return nil }
+    // Of several steps, the one that stopped first: another that fails later changes nothing.
+    if let blocker = state.blockers.min(by: { $0.since < $1.since }) {
+      self.init(blocker)
+    } else if let pause = state.pause {
+      self.init(kind: .paused, since: pause.at)
+    } else if let step = state.stepsUnderWay.first(where: { $0.failingCode != nil }) {
+      let phase = step.phaseNow
+      self.init(
+        kind: .retrying, step: ItemID.step(of: step.id), phase: phase.rawValue, code: step.failingCode,
+        since: step.underWaySince ?? (phase == .undo ? step.undo : step.forward).startedAt ?? state.startedAt)
+    } else {
+      return nil
+    }
+  }
+
+  package init(_ blocker: Blocker) {
+    self.init(
+      kind: .stuck, step: ItemID.step(of: blocker.step), phase: blocker.phase.rawValue, code: blocker.failure.code,
+      since: blocker.since)
+  }
+
+  package init?(late state: SagaState) { self.init(late: state, else: SagaNeed(state)) }
+
+  /// What delays a saga from the time on at which it is overdue. Nil when it can't be overdue, and when something else
+  /// comes first.
+  package init?(late state: SagaState, else need: SagaNeed?) {
+    guard let since = state.overdueAt else { return nil }
+    switch need?.kind {
+    case .stuck, .paused, .overdue: return nil
+    case .retrying, nil: break
+    }
+    let steps = state.stepsUnderWay
+    let step = steps.first { $0.overdue != nil } ?? steps.first { $0.failingCode != nil } ?? steps.first
+    self.init(
+      kind: .overdue, step: step.map { ItemID.step(of: $0.id) }, phase: step?.phaseNow.rawValue,
+      code: step?.failingCode, since: since)
+  }
+}
+
+extension StepState {
+  fileprivate var phaseNow: StepPhase { status == .undoing ? .undo : .forward }
+
+  /// The code of the failure after which the step, or its undo, is tried again. Nil when nothing has failed.
+  fileprivate var failingCode: String? {
+    switch status {
+    case .backingOff: failure?.code
+    // The first attempt of a round, or of a retry by an operator, has not failed.
+    case .running: forward.spent > 1 ? failure?.code : nil
+    case .undoing: inFlight == nil || undo.spent > 1 ? undoFailure?.code : nil
+    // A poll repeats a look that failed.
+    case .waiting: polling == nil ? nil : failure?.code
+    case .pending, .succeeded, .failed, .skipped, .undone, .undoFailed: nil
     }
   }
 }

@@ -20,7 +20,8 @@ struct CommandLineTool: Sendable {
     CommandGroup(
       title: "Start and watch sagas",
       commands: [
-        startCommand, listCommand, showCommand, itemsCommand, whyCommand, timelineCommand, eventsCommand, watchCommand,
+        startCommand, listCommand, incidentsCommand, showCommand, itemsCommand, whyCommand, timelineCommand,
+        eventsCommand, watchCommand,
         signalCommand, locksCommand, tasksCommand,
       ]),
     CommandGroup(

@@ -23,6 +23,8 @@ let listFilters: [(option: OptionSpec, parameter: String)] = [
     "stepStatus"
   ),
   (OptionSpec("error", value: "CODE", help: "with this error code, or with codes that begin like http.*"), "error"),
+  (OptionSpec("cause", value: "CODE", help: "turned back because of this error code"), "cause"),
+  (OptionSpec("incident", value: "ID", help: "in this incident of `saga incidents`"), "incident"),
   (OptionSpec("min-attempts", value: "N", help: "with a step that had at least N attempts"), "minAttempts"),
   (
     OptionSpec("waiting-for", value: "WHAT", help: "a signal's name, delay, poll, turn, task, child, or answer"),
@@ -90,7 +92,7 @@ let listCommand = CommandSpec(
   "list", summary: "list sagas, the newest first",
   about: [
     "Shows a line for each saga, below it its title and labels, and the error of a saga that turned back or is stuck. A "
-      + "saga must match every filter. --facets first counts the sagas by status, workflow, error and step."
+      + "saga must match every filter. --facets first counts the sagas by status, workflow, error, cause and step."
   ],
   options: listFilters.map(\.option) + listFlags.map(\.option) + [
     OptionSpec("facets", help: "count the sagas, too"),
@@ -200,7 +202,8 @@ struct FacetLines {
 
   func lines(of facets: SagaListResponse.Facets) -> [String] {
     let named = [
-      ("status", facets.status), ("workflow", facets.workflow), ("error", facets.error), ("step", facets.step),
+      ("status", facets.status), ("workflow", facets.workflow), ("error", facets.error),
+      ("cause", facets.cause ?? Counts([])), ("step", facets.step),
     ]
     return named.compactMap { name, counts in
       let counts = counts.all.sorted { ($1.count, $0.name) < ($0.count, $1.name) }

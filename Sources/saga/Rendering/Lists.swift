@@ -25,6 +25,11 @@ struct SagaLines {
     if saga.overdue { lines.append("  " + style.colour("overdue", .red)) }
     let why = [saga.failedStep, saga.failureCode].compactMap { $0 }
     if !why.isEmpty { lines.append("  " + style.dim(Layout.clip(why.joined(separator: ": "), to: Self.width - 2))) }
+    // What stops it now is not always what turned it back.
+    if let cause = saga.causeCode, cause != saga.failureCode {
+      let words = "turned back because of " + [saga.causeStep, cause].compactMap { $0 }.joined(separator: ": ")
+      lines.append("  " + style.dim(Layout.clip(words, to: Self.width - 2)))
+    }
     return lines
   }
 

@@ -37,6 +37,21 @@ struct ReadPlanTests {
         }
         statements.merge(seen) { first, _ in first }
       }
+      let now = Timestamp(milliseconds: RandomSagas.epoch) + .seconds(16)
+      let incidents = try await store.database.read { session throws(StoreError) in
+        let seen = Mutex<[String: [SQLValue]]>([:])
+        for workflow in [nil, "b"] {
+          var list = IncidentListing(
+            session: session, tables: ReadTables(generation: 1), query: IncidentQuery(at: now, workflow: workflow),
+            most: 50_000)
+          list.trace = { text, values in seen.withLock { $0[text] = values } }
+          _ = try list.page(after: nil, limit: 50)
+          _ = try list.page(after: IncidentCursor(since: now, id: "stuck-0f3a5c7e9b1d2f40"), limit: 50)
+        }
+        return seen.withLock { $0 }
+      }
+      #expect(incidents.count >= 4)
+      statements.merge(incidents) { first, _ in first }
       #expect(statements.count > 50)
       for (text, values) in statements {
         let plan = try await store.database.read { session throws(StoreError) in

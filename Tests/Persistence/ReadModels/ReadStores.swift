@@ -85,6 +85,7 @@ struct RandomSagas {
     row.failureCode = row.status == "completed" || chance(2) ? nil : pick(Self.codes)
     row.failedStep = row.failureCode == nil ? nil : "x"
     row.failureMessage = row.failureCode.map { "It said \($0)." }
+    row.causeCode = row.status == "compensating" || row.status == "compensated" ? row.failureCode : nil
     row.waitingFor = ended || chance(2) ? [] : [pick(["go", "delay", "answer"])]
     for index in row.steps.indices {
       let status = pick(Self.stepStatuses)
@@ -93,6 +94,25 @@ struct RandomSagas {
       row.steps[index].error = ["failed", "undoFailed"].contains(status) ? pick(Self.codes) : nil
       row.steps[index].attempts = Int.random(in: 0..<3, using: &random)
     }
+    need(&row)
+  }
+
+  /// Sets what the row needs. It follows from what is there, so that a seed gives the same rows as before.
+  private func need(_ row: inout SagaRow) {
+    let failing = row.steps.first { $0.error != nil }
+    let phase = failing?.status == "undoFailed" ? "undo" : "forward"
+    let kind: IncidentKind? =
+      row.endedAt != nil
+      ? nil : row.status == "stuck" ? .stuck : row.isPaused ? .paused : failing == nil ? nil : .retrying
+    row.need = kind.map { kind in
+      kind == .paused
+        ? SagaNeed(kind: .paused, since: row.updatedAt)
+        : SagaNeed(
+          kind: kind, step: failing?.id, phase: failing.map { _ in phase }, code: failing?.error, since: row.updatedAt)
+    }
+    let comesFirst = kind == .stuck || kind == .paused
+    row.late =
+      comesFirst ? nil : row.overdueAt.map { SagaNeed(kind: .overdue, step: "y", phase: "forward", since: $0) }
   }
 
   mutating func query() -> SagaQuery {
@@ -125,6 +145,7 @@ struct RandomSagas {
       query.labels.append(Label("order", key))
       query.parent = "parent of \(key)"
     }
+    if query.isPaused != nil { query.cause = query.error.flatMap { $0.hasSuffix("*") ? nil : $0 } }
     if chance(6) { query.parent = "parent of key \(Int.random(in: 0..<40, using: &random))" }
     return query
   }

@@ -343,17 +343,32 @@ final class FakeEngine: SagaEngine {
       contents.lists.append(request)
       return contents.sagas.values.map(\.state)
     }
-    // The true read model in memory, filled with what is there now.
+    let store = try await readModel(of: states)
+    let page = try await store.list(request.query, after: request.after, limit: request.limit)
+    let facets = request.wantsFacets ? try await store.facets(request.query) : nil
+    return SagaPage(sagas: page.rows, next: page.next, facets: facets, isBehind: request.seen?.positions[0] == 99)
+  }
+
+  /// The true read model in memory, filled with what is there now.
+  private func readModel(of states: [SagaState]) async throws -> MemoryReadStore {
     let store = MemoryReadStore()
     let rows = states.map { SagaRow($0, shard: 0, at: environment.now(), startWords: SagaRow.startWords($0.start)) }
     try await store.apply(
       ReadBatch(
         generation: 1, shard: 0, from: 0, to: ReadCheckpoint(position: 1, hash: []),
         changes: rows.map { SagaChange(old: nil, new: $0) }))
-    let page = try await store.list(request.query, after: request.after, limit: request.limit)
-    let facets = request.wantsFacets ? try await store.facets(request.query) : nil
-    return SagaPage(sagas: page.rows, next: page.next, facets: facets, isBehind: request.seen?.positions[0] == 99)
+    return store
   }
+
+  func incidents(_ query: IncidentQuery, after: IncidentCursor?, limit: Int) async throws -> SagaIncidents {
+    let states = try contents.withLock { contents in
+      if let failure = contents.failure { throw failure }
+      return contents.sagas.values.map(\.state)
+    }
+    return try await readModel(of: states).incidents(query, after: after, limit: limit)
+  }
+
+  func waitUntilListed(_ positions: [Int: Int64]) async throws -> Bool { positions[0] != 99 }
 
   /// The requests for lists, in order.
   var lists: [SagaListRequest] { contents.withLock { $0.lists } }

@@ -15,7 +15,7 @@ struct ConsoleOperator: StoryOperator {
     try await page.open("\(story.engine.url)/#/")
     try await page.waitForText("Live", in: "#live")
     // The overview begins with the sagas that need a person.
-    try await page.waitForText("the undo of step storeSample failed for good", in: ".needs")
+    try await page.waitForText("undo of storeSample", in: ".needs")
   }
 
   func findStuck() async throws -> [String: String] {

@@ -76,6 +76,8 @@ struct NoticeBench: Sendable {
   let clock: FakeClock
   let environment: Environment
   var configuration = Notices.Configuration()
+  /// What is in an incident; the engine of the bench has no lists.
+  var sizes = IncidentSizes.unknown
   private let engine: Engine
 
   init(_ store: (any EventStore)? = nil, clock: FakeClock = FakeClock()) async throws {
@@ -89,7 +91,8 @@ struct NoticeBench: Sendable {
 
   func notices(_ destinations: any NoticeDestination...) -> Notices {
     Notices(
-      engine: engine, store: store, destinations: destinations, configuration: configuration, environment: environment)
+      engine: engine, store: store, destinations: destinations, configuration: configuration, sizes: sizes,
+      environment: environment)
   }
 
   /// Runs them until `body` has ended.
@@ -97,7 +100,8 @@ struct NoticeBench: Sendable {
     _ destinations: any NoticeDestination..., body: (Notices) async throws -> Void
   ) async throws {
     let notices = Notices(
-      engine: engine, store: store, destinations: destinations, configuration: configuration, environment: environment)
+      engine: engine, store: store, destinations: destinations, configuration: configuration, sizes: sizes,
+      environment: environment)
     let running = Task { await notices.run() }
     // A destination is new until it has been written down where it begins.
     for destination in destinations {

@@ -431,6 +431,9 @@ private final class RefusingReadStore: SagaReadStore {
     try await store.list(query, after: after, limit: limit)
   }
   func facets(_ query: SagaQuery) async throws(StoreError) -> SagaFacets { try await store.facets(query) }
+  func incidents(
+    _ query: IncidentQuery, after: IncidentCursor?, limit: Int
+  ) async throws(StoreError) -> SagaIncidents { try await store.incidents(query, after: after, limit: limit) }
   func minutes(workflow: String, _ range: MomentRange) async throws(StoreError) -> [StepMinute] {
     try await store.minutes(workflow: workflow, range)
   }
@@ -473,6 +476,9 @@ private final class FailingReadStore: SagaReadStore {
     try await store.list(query, after: after, limit: limit)
   }
   func facets(_ query: SagaQuery) async throws(StoreError) -> SagaFacets { try await store.facets(query) }
+  func incidents(
+    _ query: IncidentQuery, after: IncidentCursor?, limit: Int
+  ) async throws(StoreError) -> SagaIncidents { try await store.incidents(query, after: after, limit: limit) }
   func minutes(workflow: String, _ range: MomentRange) async throws(StoreError) -> [StepMinute] {
     try await store.minutes(workflow: workflow, range)
   }

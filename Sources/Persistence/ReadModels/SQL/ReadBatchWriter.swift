@@ -49,9 +49,8 @@ struct ReadBatchWriter {
   }
 
   private static let columns = [
-    "id", "workflow", "version", "status", "failure_code", "errors", "steps", "started_at", "updated_at", "ended_at",
-    "overdue_at",
-    "attempts", "marks", "words",
+    "id", "workflow", "version", "status", "code", "cause", "errors", "steps", "started_at", "updated_at", "ended_at",
+    "overdue_at", "attempts", "need", "need_since", "late", "marks", "words",
   ]
   private static let replace =
     "ON CONFLICT (id) DO UPDATE SET " + columns.dropFirst().map { "\($0) = excluded.\($0)" }.joined(separator: ", ")
@@ -60,10 +59,13 @@ struct ReadBatchWriter {
     let changed = batch.changes.filter { $0.old != $0.new }.map(\.new)
     let rows = changed.map { row -> [SQLValue] in
       [
-        .id(row.id), .text(row.workflow), .int(Int64(row.version)), .text(row.status), .text(row.failureCode ?? ""),
+        .id(row.id), .text(row.workflow), .int(Int64(row.version)), .text(row.status), .text(Self.text(row.shownCode)),
+        .text(Self.text(row.causeCode)),
         .text(Self.joined(row.errors.sorted())), .text(Self.joined(row.at)),
         .moment(row.startedAt), .moment(row.updatedAt), .moment(row.endedAt), .moment(row.overdueAt),
-        .int(Int64(row.attempts)), .text(row.marksText), .text(row.wordsText),
+        .int(Int64(row.attempts)), .text(Self.id(row.need, row)),
+        row.need.map { .int($0.since.milliseconds) } ?? .noInt,
+        .text(Self.id(row.late, row)), .text(row.marksText), .text(row.wordsText),
       ]
     }
     if rows.isEmpty { return }
@@ -102,16 +104,21 @@ struct ReadBatchWriter {
     // Every writer uses the same order. So two writers of different shards never deadlock.
     let rows = counts.filter { $0.value != 0 }.map { key, count in
       (
-        sort: [key.workflow, "\(key.version)", key.status, Self.joined(key.errors), Self.joined(key.at)],
+        sort: [
+          key.workflow, "\(key.version)", key.status, Self.joined(key.errors), Self.joined(key.at), Self.text(key.code),
+          Self.text(key.cause),
+        ],
         values: [
           SQLValue.text(key.workflow), .int(Int64(key.version)), .text(key.status), .text(Self.joined(key.errors)),
-          .text(Self.joined(key.at)), .text(key.digest), .int(Int64(count)),
+          .text(Self.joined(key.at)), .text(Self.text(key.code)), .text(Self.text(key.cause)), .text(key.digest),
+          .int(Int64(count)),
         ]
       )
     }.sorted { $0.sort.lexicographicallyPrecedes($1.sort) }
     if rows.isEmpty { return }
     try session.insert(
-      tables.facets, ["workflow", "version", "status", "errors", "steps", "digest", "sagas"], rows.map(\.values),
+      tables.facets, ["workflow", "version", "status", "errors", "steps", "code", "cause", "digest", "sagas"],
+      rows.map(\.values),
       conflict: "ON CONFLICT (digest) DO UPDATE SET sagas = \(tables.facets).sagas + excluded.sagas")
     // Most combinations recur and keep their counters. A saga with 1,000 steps makes thousands of long combinations,
     // each used once.
@@ -123,6 +130,11 @@ struct ReadBatchWriter {
   private static let manyInCombination = 8
 
   static func joined(_ texts: [String]) -> String { texts.map(SagaMark.clean).joined(separator: SagaMark.separator) }
+  static func text(_ text: String?) -> String { text.map(SagaMark.clean) ?? "" }
+  static func textIfAny(_ text: String) -> String? { text.isEmpty ? nil : text }
+  private static func id(_ need: SagaNeed?, _ row: SagaRow) -> String {
+    need.map { IncidentKey($0, workflow: row.workflow).id } ?? ""
+  }
   static func split(_ text: String) -> [String] {
     text.isEmpty ? [] : text.split(separator: "\u{1F}", omittingEmptySubsequences: false).map(String.init)
   }
@@ -157,6 +169,7 @@ extension FacetKey {
   fileprivate var digest: String {
     let parts = [
       SagaMark.clean(workflow), "\(version)", status, ReadBatchWriter.joined(errors), ReadBatchWriter.joined(at),
+      ReadBatchWriter.text(code), ReadBatchWriter.text(cause),
     ]
     return Digest.hex(Array(parts.joined(separator: "\u{1D}").utf8))
   }

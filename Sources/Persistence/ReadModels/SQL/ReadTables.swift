@@ -13,7 +13,7 @@ struct ReadTables: Sendable {
   var all: [String] { [sagas, rows, terms, facets, minutes, durations] }
 
   /// The version of the tables' shape. A file or schema of another shape is dropped and filled again from the events.
-  static let schema: Int64 = 3
+  static let schema: Int64 = 4
 
   /// Returns the SQL of the tables that exist once for all generations.
   static func shared(_ dialect: ReadDialect) -> String {
@@ -43,7 +43,8 @@ struct ReadTables: Sendable {
         workflow \(dialect.text) NOT NULL,
         version bigint NOT NULL,
         status \(dialect.text) NOT NULL,
-        failure_code \(dialect.text) NOT NULL,
+        code \(dialect.text) NOT NULL,
+        cause \(dialect.text) NOT NULL,
         errors \(dialect.text) NOT NULL,
         steps \(dialect.text) NOT NULL,
         started_at bigint NOT NULL,
@@ -51,6 +52,9 @@ struct ReadTables: Sendable {
         ended_at bigint,
         overdue_at bigint,
         attempts bigint NOT NULL,
+        need \(dialect.text) NOT NULL,
+        need_since bigint,
+        late \(dialect.text) NOT NULL,
         marks \(dialect.text) NOT NULL,
         words \(dialect.text) NOT NULL,
         PRIMARY KEY (id)
@@ -59,6 +63,7 @@ struct ReadTables: Sendable {
       CREATE INDEX sagas_\(g)_updated ON \(sagas) (updated_at, id);
       CREATE INDEX sagas_\(g)_ended ON \(sagas) (ended_at, id) WHERE ended_at IS NOT NULL;
       CREATE INDEX sagas_\(g)_overdue ON \(sagas) (overdue_at, id) WHERE overdue_at IS NOT NULL;
+      CREATE INDEX sagas_\(g)_need ON \(sagas) (need, need_since, id) WHERE need <> '';
       CREATE INDEX sagas_\(g)_attempts ON \(sagas) (attempts, id) WHERE attempts > 1;
 
       CREATE TABLE \(rows) (
@@ -80,6 +85,8 @@ struct ReadTables: Sendable {
         status \(dialect.text) NOT NULL,
         errors \(dialect.text) NOT NULL,
         steps \(dialect.text) NOT NULL,
+        code \(dialect.text) NOT NULL,
+        cause \(dialect.text) NOT NULL,
         digest \(dialect.text) NOT NULL,
         sagas bigint NOT NULL,
         PRIMARY KEY (digest)

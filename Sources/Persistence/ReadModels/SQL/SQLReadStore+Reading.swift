@@ -19,10 +19,20 @@ extension SQLReadStore {
         return try SagaListing(session, tables, unsorted, limits).facets()
       }
       let keys = try session.query(
-        "SELECT workflow, version, status, errors, steps, sagas FROM \(tables.facets) WHERE sagas > 0", [],
+        "SELECT workflow, version, status, errors, steps, code, cause, sagas FROM \(tables.facets) WHERE sagas > 0", [],
         FacetKey.counted)
       for (key, count) in keys where key.matches(query) { facets.add(key, count) }
       return facets
+    }
+  }
+
+  public func incidents(
+    _ query: IncidentQuery, after: IncidentCursor?, limit: Int
+  ) async throws(StoreError) -> SagaIncidents {
+    try await database.read { [limits] session throws(StoreError) in
+      try IncidentListing(
+        session: session, tables: try Self.current(session), query: query, most: limits.grouped
+      ).page(after: after, limit: limit)
     }
   }
 

@@ -21,6 +21,7 @@ enum SagaCondition {
   case moments(String, MomentRange)
   case overdue(Timestamp)
   case attempts(Int)
+  case incident(IncidentAt)
 
   /// Returns all conditions of a query, except the time at which its sagas started.
   static func all(of query: SagaQuery) -> [SagaCondition] {
@@ -32,8 +33,10 @@ enum SagaCondition {
     add(query.parent.map(SagaMark.parent))
     for label in query.labels { add(SagaMark.label(label)) }
     for tag in query.tags { add(SagaMark.tag(tag)) }
+    if let incident = query.incident { conditions.append(.incident(incident)) }
     addStep(of: query, to: &conditions)
     addError(of: query, to: &conditions)
+    add(query.cause.map(SagaMark.cause))
     add(query.waitingFor.map(SagaMark.waiting))
     if query.isPaused == true { add(SagaMark.paused) }
     if query.isDraft == true { add(SagaMark.draft) }
@@ -99,6 +102,7 @@ enum SagaCondition {
     case .moments(let column, let range): return Self.range("s.\(column)", range, &sql)
     case .overdue(let moment): return "s.overdue_at <= \(sql.bind(.moment(moment)))"
     case .attempts(let attempts): return "s.attempts >= \(sql.bind(.int(Int64(attempts))))"
+    case .incident(let incident): return Self.incident(incident, "s.", &sql)
     }
   }
 
@@ -120,7 +124,18 @@ enum SagaCondition {
     case .attempts(let attempts):
       if attempts < 2 { return nil }
       return "SELECT id FROM \(tables.sagas) WHERE attempts > 1 AND attempts >= \(sql.bind(.int(Int64(attempts))))"
+    case .incident(let incident):
+      return "SELECT id FROM \(tables.sagas) WHERE \(Self.incident(incident, "", &sql))"
     }
+  }
+
+  /// An overdue saga is not in the incident that it would be in otherwise.
+  private static func incident(_ incident: IncidentAt, _ row: String, _ sql: inout SQLText) -> String {
+    let id = sql.bind(.text(incident.id))
+    let now = sql.bind(.int(incident.at.milliseconds))
+    return IncidentKey.kind(ofID: incident.id) == .overdue
+      ? "\(row)overdue_at IS NOT NULL AND \(row)overdue_at <= \(now) AND \(row)late = \(id)"
+      : "\(row)need <> '' AND \(row)need = \(id) AND (\(row)late = '' OR \(row)overdue_at > \(now))"
   }
 
   /// The index terms whose index rows, in the order of their start, are exactly the matching rows. Each row has one of

@@ -8,11 +8,14 @@ package struct SagaListingLimits: Sendable {
   package var counted = 2_000
   /// The most index rows that are walked for one page.
   package var walked = 2_000
+  /// The most sagas of one kind that are grouped to incidents.
+  package var grouped = 50_000
 
-  package init(few: Int = 2_000, counted: Int = 2_000, walked: Int = 2_000) {
+  package init(few: Int = 2_000, counted: Int = 2_000, walked: Int = 2_000, grouped: Int = 50_000) {
     self.few = few
     self.counted = counted
     self.walked = walked
+    self.grouped = grouped
   }
 }
 
@@ -66,9 +69,9 @@ struct SagaListing {
     let checks = checks(&sql)
     let counts = try run(
       """
-      SELECT s.workflow, s.version, s.status, s.errors, s.steps, count(*)
+      SELECT s.workflow, s.version, s.status, s.errors, s.steps, s.code, s.cause, count(*)
       FROM (\(source)) d \(session.dialect.join) \(tables.sagas) s ON s.id = d.id
-      WHERE \(checks) GROUP BY s.workflow, s.version, s.status, s.errors, s.steps
+      WHERE \(checks) GROUP BY s.workflow, s.version, s.status, s.errors, s.steps, s.code, s.cause
       """, sql, FacetKey.counted)
     var facets = SagaFacets()
     for (key, count) in counts { facets.add(key, count) }
@@ -264,13 +267,14 @@ struct SortedBy {
 }
 
 extension FacetKey {
-  /// Reads workflow, version, status, errors, steps, and how many.
+  /// Reads workflow, version, status, errors, steps, code, cause, and how many.
   static func counted(_ row: any ReadRow) throws(StoreError) -> (FacetKey, Int) {
     (
       FacetKey(
         workflow: try row.text(0), version: Int(try row.int(1)), status: try row.text(2),
-        errors: ReadBatchWriter.split(try row.text(3)), at: ReadBatchWriter.split(try row.text(4))),
-      Int(try row.int(5))
+        errors: ReadBatchWriter.split(try row.text(3)), at: ReadBatchWriter.split(try row.text(4)),
+        code: ReadBatchWriter.textIfAny(try row.text(5)), cause: ReadBatchWriter.textIfAny(try row.text(6))),
+      Int(try row.int(7))
     )
   }
 }
