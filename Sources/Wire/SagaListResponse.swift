@@ -77,6 +77,8 @@ public struct SagaSummary: WireValue {
   public let version: Int
   public let status: String
   public let paused: Bool
+  /// Whether the last attempt of a step, or of an undo, failed, and the engine tries again.
+  public let retrying: Bool
   public let overdue: Bool
   public let startedAt: Timestamp
   public let updatedAt: Timestamp
@@ -101,7 +103,8 @@ public struct SagaSummary: WireValue {
 
   public init(
     id: String, title: String? = nil, workflow: String, version: Int, status: String, paused: Bool = false,
-    overdue: Bool, startedAt: Timestamp, updatedAt: Timestamp, endedAt: Timestamp? = nil, deadline: Timestamp,
+    retrying: Bool = false, overdue: Bool, startedAt: Timestamp, updatedAt: Timestamp, endedAt: Timestamp? = nil,
+    deadline: Timestamp,
     tags: [String], labels: [Label] = [], key: String? = nil, parent: String? = nil, failedStep: String? = nil,
     failureCode: String? = nil,
     failureMessage: String? = nil, causeStep: String? = nil, causeCode: String? = nil, incident: String? = nil,
@@ -113,6 +116,7 @@ public struct SagaSummary: WireValue {
     self.version = version
     self.status = status
     self.paused = paused
+    self.retrying = retrying
     self.overdue = overdue
     self.startedAt = startedAt
     self.updatedAt = updatedAt
@@ -140,6 +144,7 @@ public struct SagaSummary: WireValue {
     version = try members.int("version")
     status = try members.text("status")
     paused = try members.boolIfAny("paused") ?? false
+    retrying = try members.boolIfAny("retrying") ?? false
     overdue = try members.bool("overdue")
     startedAt = try members.time("startedAt")
     updatedAt = try members.time("updatedAt")
@@ -165,7 +170,7 @@ public struct SagaSummary: WireValue {
       "id": .string(id), "title": .text(title), "workflow": .string(workflow), "version": .int(version),
       "draft": .flag(VersionName.isDraft(version)),
       "status": .string(status),
-      "paused": .flag(paused), "overdue": .bool(overdue), "startedAt": .time(startedAt),
+      "paused": .flag(paused), "retrying": .flag(retrying), "overdue": .bool(overdue), "startedAt": .time(startedAt),
       "updatedAt": .time(updatedAt), "endedAt": .time(endedAt), "deadline": .time(deadline), "tags": .texts(tags),
       "labels": .labelsIfAny(labels),
       "key": .text(key), "parent": .text(parent), "failedStep": .text(failedStep), "failureCode": .text(failureCode),

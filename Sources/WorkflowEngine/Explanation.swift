@@ -561,12 +561,22 @@ struct Explainer {
       asides.append(
         "compensation is requested because \(cause(requested.value)); it starts unless the pivot under way succeeds")
     }
-    asides += state.steps.compactMap(overdue)
+    asides += overdueSteps
     if isPastDeadline, state.turnBack?.value.cause != .timeout {
       let goesOn = isPivotPassed ? "; it has passed its pivot, so it only goes forward" : ""
       asides.append("the saga is overdue: its deadline was \(Words.time(state.deadline))\(goesOn)")
     }
     return asides
+  }
+
+  /// The steps that take longer than expected. Of more than three only the first is explained; at most ten are named.
+  private var overdueSteps: [String] {
+    let late = state.steps.filter { $0.overdue != nil }
+    guard late.count > 3 else { return late.compactMap(overdue) }
+    let others = late.dropFirst().map(\.id)
+    let more = others.count > 9 ? " and \(others.count - 9) more" : ""
+    return late.prefix(1).compactMap(overdue)
+      + ["\(others.count) other steps are overdue: \(others.prefix(9).joined(separator: ", "))\(more)"]
   }
 
   private func overdue(_ step: StepState) -> String? {

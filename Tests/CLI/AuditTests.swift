@@ -75,6 +75,21 @@ struct AuditTests {
     #expect(csv.contains(#""{""key"":""click-1"",""signal"":""approval"",""body"":{""approved"":true"#), "\(csv)")
   }
 
+  @Test("--limit ends after so many acts, the oldest first, and says that more follow")
+  func limit() async throws {
+    let page: JSON = ["acts": .array(Array(Self.acts[..<2])), "next": "C2"]
+    let tool = TestTool(answers: [.json(page), .json(["acts": .array(Array(Self.acts[2...])), "next": "C3"])])
+    let result = await tool.run("audit", "--limit", "3")
+    #expect(tool.requests.count == 2 && tool.requests[0].url.hasSuffix("?limit=3"))
+    #expect(!result.output.contains("echo-rewind") && result.output.contains("retry"))
+    #expect(result.output.hasSuffix("More acts follow: a larger --limit, or a later --since.\n"))
+    let json = await TestTool(answers: [.json(page)]).run("audit", "--limit", "1", "--json")
+    #expect(try JSON(parsing: json.output)["acts"]?.arrayValue?.count == 1)
+    let all = await TestTool(answers: [.json(["acts": .array(Self.acts)])]).run("audit", "--limit", "4")
+    #expect(!all.output.contains("More acts"))
+    #expect(await TestTool().run("audit", "--limit", "0").status == .usage)
+  }
+
   @Test("--csv is RFC 4180")
   func csv() async throws {
     let tool = TestTool(answers: [.json(["acts": .array(Self.acts)])])
@@ -105,7 +120,9 @@ struct AuditTests {
     "wrong usage is refused without a request",
     arguments: [
       (["audit", "--between", "march"], "--between wants FROM..TO"), (["audit", "--between", ".."], "--between wants"),
-      (["audit", "--between", "2026-13-01.."], "--between wants days or times"),
+      (["audit", "--between", "2026-13-01.."], "--between wants a time as 1h"),
+      (["audit", "--since", "noon"], "--since wants a time as 1h"),
+      (["audit", "--since", "1h", "--between", "2026-03-01.."], "--between and --since or --until exclude"),
       (["audit", "--csv", "--json"], "audit wants --csv or --json"),
       (["audit", "verify", "--head", "x"], "audit verify wants --head and --public-key together"),
       (["audit", "verify", "--store", "memory"], "--store wants sqlite:PATH or postgres:URL"),

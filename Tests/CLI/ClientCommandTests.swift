@@ -135,7 +135,7 @@ struct ClientCommandTests {
   }
 
   @Test(
-    "list takes the older names of its filters",
+    "list takes the other names of its filters",
     arguments: [
       ("version", "workflow-version", "2"), ("q", "text", "lab"), ("started-after", "since", "2026-03-01T00:00:00Z"),
       ("started-before", "until", "2026-03-01T00:00:00Z"), ("ended-after", "ended-since", "2026-03-01T00:00:00Z"),
@@ -292,11 +292,32 @@ struct ClientCommandTests {
     #expect(both.status == .usage)
   }
 
-  @Test("a word that is not an id is refused without a request")
+  @Test("an empty word is refused without a request")
   func noID() async {
     let tool = TestTool()
-    #expect(await tool.run("show", "17").status == .usage)
+    #expect(await tool.run("show", "").status == .usage)
     #expect(tool.requests.isEmpty)
+  }
+
+  @Test("list shows that running sagas are paused, retry or wait, and for what")
+  func signs() async throws {
+    func saga(_ number: Int, _ members: KeyValuePairs<String, JSON>) -> JSON {
+      var summary = Sample.summary(members).objectValue ?? [:]
+      summary["id"] = .string("019c8a5e-7b\(number)c-7d2e-8f3a-0123456789ab")
+      return .object(summary)
+    }
+    let sagas: JSON = [
+      saga(1, ["paused": true, "waitingFor": ["qa-approval"]]), saga(2, ["retrying": true, "waitingFor": ["delay"]]),
+      saga(3, ["waitingFor": ["qa-approval", "turn"]]), saga(4, ["waitingFor": ["answer", "child"]]),
+      saga(5, ["status": "compensating", "retrying": true, "overdue": true]),
+      saga(6, ["status": "stuck", "paused": true, "workflow": .string(String(repeating: "long", count: 20))]),
+      saga(7, ["waitingFor": [.string(String(repeating: "long", count: 30))], "paused": true, "retrying": true]),
+      saga(8, ["status": "completed", "endedAt": "2026-03-01T08:15:31.250Z", "waitingFor": ["answer"]]),
+    ]
+    let tool = TestTool(answers: [.json(["sagas": sagas])])
+    try Golden.expect(await tool.run("list").output, is: "list-signs")
+    let full = await TestTool(answers: [.json(["sagas": sagas])]).run("list", "--full-ids").output
+    #expect(full.contains("019c8a5e-7b1c-7d2e-8f3a-0123456789ab  ‖ paused"))
   }
 
   @Test("signal prints the result of the signal")

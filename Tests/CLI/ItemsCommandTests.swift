@@ -183,6 +183,7 @@ struct ItemsCommandTests {
     let result = await TestTool(answers: [.json(events)]).run("events", Self.id)
     #expect(
       result.output == """
+        2026-03-01 UTC
            2  08:15:31.000  itemsOpened            demultiplex 96 items
            3  08:15:31.000  attemptStarted         demultiplex[LIB-3] try 1
            9  08:15:31.000  itemsUndone            demultiplex all items are undone

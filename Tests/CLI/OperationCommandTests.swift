@@ -143,6 +143,46 @@ struct OperationCommandTests {
     let result = await TestTool(answers: [page("running")]).run("watch", "--stuck", "--rounds", "1")
     #expect(result.status == .success, "\(result.complaint)")
     let lines = result.output.split(separator: "\n")
-    #expect(lines.count == 3 && lines[1].hasPrefix(Self.saga) && lines[2].hasPrefix(Self.id))
+    #expect(lines.count == 4 && lines[0] == "now  2026-03-01 08:15:45 UTC", "\(lines)")
+    #expect(lines[2].hasPrefix(Self.saga) && lines[3].hasPrefix(Self.id))
+  }
+
+  @Test("watch begins with the counts of now, and then prints what changes")
+  func watchChanges() async throws {
+    func page(_ status: String, _ more: KeyValuePairs<String, JSON> = [:]) -> APIAnswer {
+      var answer: JSONObject = ["sagas": [Sample.summary(["id": .string(Self.id), "status": .string(status)])]]
+      for (name, value) in more { answer[name] = value }
+      return .json(.object(answer))
+    }
+    let counts: JSON = ["status": ["running": 40, "stuck": 2], "workflow": [:], "error": [:], "step": [:]]
+    let tool = TestTool(answers: [page("running", ["facets": counts]), page("running"), page("stuck")])
+    let result = await tool.run("watch", "--rounds", "3")
+    let lines = result.output.split(separator: "\n")
+    #expect(tool.requests.map { $0.url.contains("facets=true") } == [true, false, false])
+    #expect(lines.count == 6 && lines[1] == "status    running 40, stuck 2", "\(lines)")
+    #expect(lines[4] == "What changes from now on:" && lines[5].contains("! stuck"))
+  }
+
+  @Test("watch of one saga begins with the saga as it is, and follows its events from there")
+  func watchOne() async throws {
+    let event: JSON = [
+      "version": 18, "type": "sagaCompleted", "recordedAt": "2026-03-01T08:15:46.000Z", "hash": "00", "data": [:],
+      "meta": [:],
+    ]
+    let running = Sample.saga(["lastEvent": 17])
+    let ended = Sample.saga(["lastEvent": 18, "status": "completed", "endedAt": "2026-03-01T08:15:46.000Z"])
+    let answers: [APIAnswer] = [.json(running), .json(ended), .json(["events": [event]])]
+    let tool = TestTool(answers: answers)
+    let output = await tool.run("watch", Sample.id).output
+    #expect(output.hasPrefix("now  2026-03-01 08:15:45 UTC\n▸ running  sample-processing v1\n"), "\(output)")
+    let tail = "What happens from now on:\n2026-03-01 UTC\n  18  08:15:46.000  sagaCompleted\n"
+    #expect(output.hasSuffix(tail), "\(output)")
+    #expect(tool.requests.last?.url.contains("after=17") == true)
+    let json = await TestTool(answers: answers).run("watch", Sample.id, "--json").output.split(separator: "\n")
+    #expect(try JSON(parsing: String(json[0])) == ["now": running])
+    #expect(try JSON(parsing: String(json[1])) == event)
+    let over = TestTool(answers: [.json(ended)])
+    #expect(await over.run("watch", Sample.id).status == .success)
+    #expect(over.requests.count == 1, "a saga that has ended has nothing to follow")
   }
 }

@@ -77,7 +77,7 @@ struct SagaTrialTests {
   @Test(
     "wrong words are refused",
     arguments: [
-      ["--saga", "nine", "$"], ["--saga", Sample.id], ["--saga", Sample.id, "$.a", "file.json"],
+      ["--saga", "", "$"], ["--saga", Sample.id], ["--saga", Sample.id, "$.a", "file.json"],
       ["--saga", Sample.id, "--when", "$.a", "$.b"], ["--saga", Sample.id, "--batch"], ["--version", "3", "$.a"],
       ["--saga", Sample.id, "--paths", "input.a + 1"],
     ])

@@ -92,6 +92,8 @@ enum HouseWords {
       word: "lane", reason: "a lane of a sequencer's flow cell",
       after: ["book", "flow", "free", "input", "output", "outputs", "release", "reserve"]),
     Exception(
+      word: "lane", reason: "the workflow pooling-and-lanes", after: ["and"], paths: ["docs/performance.md"]),
+    Exception(
       word: "lane", reason: "a lane of a sequencer's flow cell", before: ["booked", "released", "taken", "full", "per"]),
     Exception(
       word: "furniture", reason: "a stored event's name, which never changes",

@@ -22,7 +22,7 @@ extension SagaState {
   /// - Parameter item: the item that reads. The step that has it looks to it as a step with the members of the item.
   package func document(reading reads: StepReads, for item: StepState.Item? = nil) -> JSON {
     // The steps that are read are found by name, because a saga may have thousands of others.
-    let read = reads.steps.map { $0.compactMap(index(of:)).sorted() } ?? Array(steps.indices)
+    let read = reads.steps.map { ids in ids.compactMap { index(of: $0) }.sorted() } ?? Array(steps.indices)
     let senders = read.contains { self.steps[$0].awaitedSignal != nil } ? signalSenders : [:]
     var steps = JSONObject()
     for index in read {

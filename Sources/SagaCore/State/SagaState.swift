@@ -116,7 +116,7 @@ public struct SagaState: Sendable, Hashable {
   public var blockers: [Blocker] { end == nil ? blockedSteps.compactMap(Blocker.init) : [] }
 
   /// The steps past which the saga can't go on without an operator. An abandoned saga has them too.
-  package var blockedSteps: [StepState] { sets.blocked.map { steps[$0] }.filter(isBlocked) }
+  package var blockedSteps: [StepState] { sets.blocked.map { steps[$0] }.filter { isBlocked($0) } }
 
   /// Returns whether the saga can't go on past this step without an operator. After the start of compensation, the saga
   /// goes on past every step that failed going forward.

@@ -50,9 +50,8 @@ extension Decider {
   }
 
   private func isReady(_ step: Int) -> Bool {
-    // A loop, because a method as an argument copies the whole decider.
-    for dependency in definition.dependencies[step] where !isReached(dependency) { return false }
-    return true
+    // Not `allSatisfy(isReached)`: a method as an argument copies the whole decider.
+    definition.dependencies[step].allSatisfy { isReached($0) }
   }
 
   /// Returns whether the steps that depend on the step may start. An operator may have skipped the step before its

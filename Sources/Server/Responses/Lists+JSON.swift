@@ -1,5 +1,6 @@
 import JSON
 import Persistence
+import SagaCore
 import Values
 import Wire
 import WorkflowEngine
@@ -10,13 +11,25 @@ extension SagaSummary {
   init(_ row: SagaRow, at now: Timestamp) {
     self.init(
       id: row.id.description, title: row.title, workflow: row.workflow, version: row.version, status: row.status,
-      paused: row.isPaused, overdue: row.overdueAt.map { $0 <= now } ?? false, startedAt: row.startedAt,
+      paused: row.isPaused, retrying: row.isRetrying, overdue: row.overdueAt.map { $0 <= now } ?? false,
+      startedAt: row.startedAt,
       updatedAt: row.updatedAt, endedAt: row.endedAt, deadline: row.deadline, tags: row.tags, labels: row.labels,
       key: row.key, parent: row.parent, failedStep: row.failedStep, failureCode: row.failureCode,
       failureMessage: row.failureMessage, causeStep: row.causeStep, causeCode: row.causeCode,
       incident: row.incident(at: now)?.id,
       waitingFor: row.waitingFor,
       attempts: row.attempts, note: row.note)
+  }
+}
+
+extension SagaRow {
+  /// Whether the last attempt of a step, or of an undo, failed, and the engine tries again.
+  fileprivate var isRetrying: Bool {
+    endedAt == nil
+      && steps.contains { step in
+        step.status == StepStatus.backingOff.rawValue
+          || step.status == StepStatus.undoing.rawValue && step.error != nil
+      }
   }
 }
 

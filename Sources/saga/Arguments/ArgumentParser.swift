@@ -42,11 +42,9 @@ struct ParsedArguments: Sendable, Equatable {
     let body = word.dropFirst(2)
     let equals = body.firstIndex(of: "=")
     let name = String(body[..<(equals ?? body.endIndex)])
-    guard let option = command.options.first(where: { $0.name == name || $0.olderName == name }) else {
-      let near =
-        NearNames.nearest(to: name, among: command.options.map(\.name), completes: true).map {
-          "; did you mean --\($0)?"
-        } ?? ""
+    guard let option = command.options.first(where: { $0.names.contains(name) }) else {
+      let names = command.options.flatMap { [$0.name, $0.shortName].compactMap { $0 } }
+      let near = NearNames.nearest(to: name, among: names, completes: true).map { "; did you mean --\($0)?" } ?? ""
       throw UsageError("\(command.name) has no option --\(name)\(near)", of: command)
     }
     guard let valueName = option.value else {

@@ -42,11 +42,14 @@ struct OperandSpec: Sendable {
   enum Count: Sendable { case one, atMostOne, oneOrMore, anyNumber }
   let name: String
   let count: Count
+  /// The words that it can be; empty for any other word. A completion offers them.
+  let words: [String]
   let help: String
 
-  init(_ name: String, _ count: Count = .one, help: String) {
+  init(_ name: String, _ count: Count = .one, words: [String] = [], help: String) {
     self.name = name
     self.count = count
+    self.words = words
     self.help = help
   }
 }
@@ -56,22 +59,35 @@ struct OptionSpec: Sendable {
   let name: String
   /// An older name of the option. The parser takes it as well; nil when the option has always had its name.
   let olderName: String?
+  /// A shorter name of the option, as `--since`; nil for most.
+  let shortName: String?
   /// The name of its value in the help; nil for an option without a value.
   let value: String?
+  /// The values that the option takes, when they are words; empty for every other value. A completion offers them.
+  let words: [String]
   let repeats: Bool
   let help: String
 
-  init(_ name: String, formerly olderName: String? = nil, value: String? = nil, repeats: Bool = false, help: String) {
+  init(
+    _ name: String, formerly olderName: String? = nil, or shortName: String? = nil, value: String? = nil,
+    words: [String] = [], repeats: Bool = false, help: String
+  ) {
     self.name = name
     self.olderName = olderName
+    self.shortName = shortName
     self.value = value
+    self.words = words
     self.repeats = repeats
     self.help = help
   }
 
+  /// All names that the parser takes, the one of the help first.
+  var names: [String] { [name, shortName, olderName].compactMap { $0 } }
+
   /// The help of the option, with all that the parser takes.
   var wholeHelp: String {
-    help + (repeats ? " (may be repeated)" : "") + (olderName.map { " (older name: --\($0))" } ?? "")
+    help + (repeats ? " (may be repeated)" : "") + (shortName.map { " (or --\($0))" } ?? "")
+      + (olderName.map { " (older name: --\($0))" } ?? "")
   }
 
   /// `--key KEY`

@@ -1,10 +1,12 @@
 /// The help, made from the commands' specs. Its lines have at most 80 columns.
 enum Help {
   static let width = 80
+  /// What the program is for, in one line.
+  static let purpose = "run workflows of the laboratory, and undo what fails"
 
   /// The output of `saga` alone.
   static func overview(of groups: [CommandGroup], style: Style) -> String {
-    var lines = ["saga: run workflows of the laboratory, and undo what fails", ""]
+    var lines = ["saga: \(purpose)", ""]
     lines += ["usage: saga COMMAND [OPTION]…"]
     let column = groups.flatMap(\.commands).map { $0.name.count }.max() ?? 0
     for group in groups {

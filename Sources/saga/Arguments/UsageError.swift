@@ -5,11 +5,12 @@ struct UsageError: CodedError, Equatable {
   let message: String
   /// The command whose help fits the error; nil for the list of commands.
   let command: String?
-  var code: String { CLIErrorCode.usage }
+  let code: String
 
-  init(_ message: String, of command: CommandSpec? = nil) {
+  init(_ message: String, of command: CommandSpec? = nil, code: String = CLIErrorCode.usage) {
     self.message = message
     self.command = command?.name
+    self.code = code
   }
 }
 

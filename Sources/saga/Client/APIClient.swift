@@ -177,10 +177,16 @@ struct APIRefusal: CodedError {
   let message: String
   /// Each mistake in the request, and what to do, a line each.
   let advice: [String]
+  /// The body of the answer, when it was JSON.
+  let problem: JSON?
+  /// Whether the message begins with the name of a file.
+  let isAboutFile: Bool
 
   /// - Parameter problem: the body, when it was JSON: RFC 9457.
   init(status: Int, problem: JSON?, server: String) {
     self.status = status
+    self.problem = problem
+    isAboutFile = false
     let problem = problem.flatMap { try? ProblemResponse(json: $0, cleaning: Layout.printable) }
     code = problem?.code ?? CLIErrorCode.answerUnexpected
     message = problem?.detail ?? problem?.title ?? "\(server) answered \(status)"
@@ -191,16 +197,18 @@ struct APIRefusal: CodedError {
     advice = places + Self.accepted(problem?.allowed ?? []) + Self.next(status, code: code)
   }
 
-  private init(status: Int, code: String, message: String, advice: [String]) {
-    self.status = status
-    self.code = code
-    self.message = message
-    self.advice = advice
+  private init(_ refusal: APIRefusal, about file: String) {
+    status = refusal.status
+    code = refusal.code
+    message = "\(file): \(refusal.message)"
+    advice = refusal.advice
+    problem = refusal.problem
+    isAboutFile = true
   }
 
   /// Returns the same error with the name of the file that it is about.
   func about(_ file: String) -> APIRefusal {
-    APIRefusal(status: status, code: code, message: "\(file): \(message)", advice: advice)
+    APIRefusal(self, about: file)
   }
 
   private static func line(of error: ProblemResponse.Place) -> String {

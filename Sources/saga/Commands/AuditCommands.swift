@@ -4,6 +4,7 @@ import JSON
 import Persistence
 import PostgresPersistence
 import Runtime
+import SagaCore
 import Server
 import Values
 import Wire
@@ -17,34 +18,51 @@ let auditCommand = CommandSpec(
   options: [
     OptionSpec("saga", value: "ID", help: "only of this saga"),
     OptionSpec("by", formerly: "actor", value: "NAME", help: "only acts of this person"),
-    OptionSpec("verb", value: "VERB", help: "only this verb: retry, cancel, start, signal, register, …"),
-    OptionSpec("between", value: "FROM..TO", help: "from one time to before another; each can be left out"),
+    OptionSpec(
+      "verb", value: "VERB", words: OperatorVerb.Name.allCases.map(\.rawValue) + ["start", "signal", "register"],
+      help: "only this verb: retry, cancel, start, signal, register, …"),
+    OptionSpec(
+      "since", value: "TIME", help: "at this time or later: 1h (an hour ago), today, yesterday, 2026-11-29, …"),
+    OptionSpec("until", value: "TIME", help: "before this time"),
+    OptionSpec("between", value: "FROM..TO", help: "the same in one option; each time can be left out"),
+    OptionSpec("limit", value: "N", help: "the most acts, the oldest first; else all"),
     OptionSpec("csv", help: "as CSV (RFC 4180), for a spreadsheet"), .server, .json,
   ],
   examples: [
     .init(says: "What was done to a saga?", line: "saga audit --saga ID"),
     .init(says: "March, for the auditor", line: "saga audit --between 2026-03-01..2026-04-01 --csv > march.csv"),
-    .init(says: "Who retried at night?", line: "saga audit --verb retry --by night-shift"),
+    .init(says: "Who retried in the night?", line: "saga audit --verb retry --since 12h --limit 50"),
   ]
 ) { invocation in
-  var query: [(name: String, value: String)] = [("limit", "200")]
-  if let saga = invocation.arguments.value("saga") { query.append(("saga", saga)) }
+  let most = try invocation.number("limit")
+  if most == 0 { throw invocation.usage("--limit wants a whole number from 1") }
+  var query: [(name: String, value: String)] = [("limit", "\(min(most ?? 200, 200))")]
   if let by = invocation.arguments.value("by") { query.append(("by", by)) }
   if let verb = invocation.arguments.value("verb") { query.append(("verb", verb)) }
   query += try invocation.between()
   let asCSV = invocation.arguments.has("csv")
   if asCSV, invocation.json { throw invocation.usage("audit wants --csv or --json, not both") }
+  if let saga = invocation.arguments.value("saga") {
+    query.insert(("saga", try await invocation.sagaID(named: saga)), at: 1)
+  }
   let drawing = AuditLines(style: invocation.style)
   var acts: [JSON] = []
   var cursor: String?
   var count = 0
+  /// Whether more acts match than `--limit` lets through.
+  var isCut = false
   if asCSV { invocation.terminal.write(AuditCSV.heading) }
   repeat {
     let answer = try await invocation.client.get(.listActs, query: query + (cursor.map { [("cursor", $0)] } ?? []))
     // A terminal gets no control characters. A spreadsheet gets the texts as they are.
     let page: AuditResponse = asCSV ? try answer.readUnchanged() : try answer.read()
-    if invocation.json { acts += answer.json["acts"]?.arrayValue ?? [] }
-    for act in page.acts where !invocation.json {
+    let room = most.map { $0 - count } ?? .max
+    if page.acts.count > room { isCut = true }
+    if invocation.json {
+      acts += answer.json["acts"]?.arrayValue?.prefix(room) ?? []
+      count += min(room, page.acts.count)
+    }
+    for act in page.acts.prefix(room) where !invocation.json {
       if asCSV {
         invocation.terminal.write(AuditCSV.line(of: act))
       } else {
@@ -54,11 +72,14 @@ let auditCommand = CommandSpec(
       count += 1
     }
     cursor = page.next
-  } while cursor != nil
+    if count == most { isCut = isCut || cursor != nil }
+  } while cursor != nil && count != most
   if invocation.json {
     invocation.terminal.line(JSON.object(["acts": .array(acts)]).text(.pretty))
   } else if count == 0, !asCSV {
     invocation.terminal.line("No act matches.")
+  } else if isCut, !asCSV {
+    invocation.terminal.line(invocation.style.dim("More acts follow: a larger --limit, or a later --since."))
   }
   return .success
 }
@@ -211,19 +232,22 @@ extension Invocation {
     }
   }
 
-  /// Returns the query parameters of `FROM..TO`. A day means its beginning in UTC.
+  /// Returns the query parameters of `--since` and `--until`, or of `--between FROM..TO`.
   fileprivate func between() throws(UsageError) -> [(name: String, value: String)] {
-    guard let text = arguments.value("between") else { return [] }
-    let parts = text.components(separatedBy: "..")
-    guard parts.count == 2, parts.contains(where: { !$0.isEmpty }) else {
-      throw usage("--between wants FROM..TO, as 2026-03-01..2026-04-01, not \"\(text)\"")
+    var words = [("from", "since", arguments.value("since")), ("to", "until", arguments.value("until"))]
+    if let text = arguments.value("between") {
+      guard words.allSatisfy({ $0.2 == nil }) else {
+        throw usage("--between and --since or --until exclude each other")
+      }
+      let parts = text.components(separatedBy: "..")
+      guard parts.count == 2, parts.contains(where: { !$0.isEmpty }) else {
+        throw usage("--between wants FROM..TO, as 2026-03-01..2026-04-01, not \"\(text)\"")
+      }
+      words = zip(["from", "to"], parts).map { ($0, "between", $1.isEmpty ? nil : $1) }
     }
     var query: [(name: String, value: String)] = []
-    for (name, part) in zip(["from", "to"], parts) where !part.isEmpty {
-      guard let time = Timestamp(part.count == 10 ? part + "T00:00:00Z" : part) else {
-        throw usage("--between wants days or times, as 2026-03-01 or 2026-03-01T08:00:00Z, not \"\(part)\"")
-      }
-      query.append((name, time.description))
+    for case (let name, let option, let word?) in words {
+      query.append((name, try time(word, of: option).description))
     }
     return query
   }

@@ -1,3 +1,4 @@
+import JSON
 import Persistence
 import Runtime
 import Values
@@ -10,7 +11,7 @@ struct CommandLineTool: Sendable {
   let variables: [String: String]
   let send: APIClient.Send
 
-  static let groups = [
+  static let groups: [CommandGroup] = [
     CommandGroup(
       title: "Write workflows",
       commands: [
@@ -51,6 +52,7 @@ struct CommandLineTool: Sendable {
       title: "For the auditor",
       commands: [auditCommand, auditVerifyCommand, auditHeadCommand, auditKeygenCommand]),
     CommandGroup(title: "Try it out", commands: [demoCommand, labCommand, stubCommand]),
+    CommandGroup(title: "Set up your shell", commands: [completionCommand, manCommand]),
   ]
 
   private var commands: [CommandSpec] { groups.flatMap(\.commands) }
@@ -59,11 +61,23 @@ struct CommandLineTool: Sendable {
   func run(_ words: [String]) async -> ExitStatus {
     do {
       return try await dispatch(words)
-    } catch let error as UsageError {
-      terminal.complain("saga: \(error.message)\n")
-      terminal.complain("See `saga help\(error.command.map { " " + $0 } ?? "")`.\n")
-      return .usage
     } catch {
+      // A program reads standard output; the person beside it reads the same on standard error.
+      if words.prefix(while: { $0 != "--" }).contains("--json") {
+        terminal.line(ErrorDocument.json(of: error).text())
+      }
+      return complain(of: error)
+    }
+  }
+
+  private func complain(of error: any Error) -> ExitStatus {
+    switch error {
+    case let error as UsageError:
+      terminal.complain("saga: \(error.message)\n")
+      let page = error.code == CLIErrorCode.usage ? error.command.map { " " + $0 } ?? "" : " " + error.code
+      terminal.complain("See `saga help\(page)`.\n")
+      return .usage
+    default:
       terminal.complain(Complaint.text(of: error, style: terminal.errorStyle))
       return .failure
     }

@@ -21,7 +21,7 @@ let statusCommand = CommandSpec(
   do {
     readiness = try await client.get(.getReadiness)
     counts = try await client.get(.getStats)
-  } catch let refusal as APIRefusal where refusal.status == 503 {
+  } catch let refusal as APIRefusal where refusal.status == 503 && !invocation.json {
     invocation.terminal.complain("The engine at \(client.server) runs but is not ready: \(refusal.message)\n")
     return .failure
   }

@@ -15,7 +15,7 @@ let graphCommand = CommandSpec(
   ],
   operands: [OperandSpec("FILE", help: "a workflow; - reads standard input")],
   options: [
-    OptionSpec("format", value: "FORMAT", help: "mermaid (the default) or svg"),
+    OptionSpec("format", value: "FORMAT", words: ["mermaid", "svg"], help: "mermaid (the default) or svg"),
     OptionSpec("output", value: "OUT", help: "write this file; else standard output. An old file is replaced"),
   ],
   examples: [

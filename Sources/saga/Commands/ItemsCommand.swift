@@ -5,6 +5,9 @@ import Server
 import Values
 import Wire
 
+/// The statuses of an item that has begun.
+private let begunStatuses = StepStatus.allCases.filter { $0 != .pending }.map(\.rawValue)
+
 let itemsCommand = CommandSpec(
   "items", summary: "list the items of a step that has forEach",
   about: [
@@ -12,9 +15,11 @@ let itemsCommand = CommandSpec(
       + "their order: its key, status, time and attempts, and below it the error or the output.",
     "The verbs retry, resolve and skip take one item as 'STEP[KEY]'. The quotes keep the brackets from the shell.",
   ],
-  operands: [OperandSpec("ID", help: "the saga's id"), OperandSpec("STEP", help: "the step")],
+  operands: [.saga, OperandSpec("STEP", help: "the step")],
   options: [
-    OptionSpec("status", value: "STATUS", help: "only items with this status: failed, undoFailed, running, …"),
+    OptionSpec(
+      "status", value: "STATUS", words: begunStatuses,
+      help: "only items with this status: failed, undoFailed, running, …"),
     OptionSpec("limit", value: "N", help: "items a page, at most 200"),
     OptionSpec("cursor", value: "CURSOR", help: "the cursor of the page before"),
     OptionSpec("all", help: "all pages; with --json a line of JSON for each item"),
@@ -36,9 +41,8 @@ let itemsCommand = CommandSpec(
 extension Invocation {
   /// Returns the value of `--status`.
   fileprivate func status(_ text: String) throws(UsageError) -> String {
-    let known = StepStatus.allCases.filter { $0 != .pending }.map(\.rawValue)
-    if known.contains(text) { return text }
-    let near = NearNames.nearest(to: text, among: known, completes: true).map { "; did you mean \($0)?" } ?? ""
+    if begunStatuses.contains(text) { return text }
+    let near = NearNames.nearest(to: text, among: begunStatuses, completes: true).map { "; did you mean \($0)?" } ?? ""
     throw usage("\"\(text)\" is not a status of an item that has begun\(near)")
   }
 }

@@ -1,5 +1,6 @@
 import JSON
 import Runtime
+import SagaCore
 import Server
 import Values
 import Wire
@@ -8,7 +9,7 @@ import Wire
 let listFilters: [(option: OptionSpec, parameter: String)] = [
   (
     OptionSpec(
-      "status", value: "STATUS", repeats: true,
+      "status", value: "STATUS", words: SagaStatus.allCases.map(\.rawValue), repeats: true,
       help: "running, compensating, stuck, completed, compensated, or abandoned; several with commas"), "status"
   ),
   (OptionSpec("workflow", value: "NAME", help: "only of this workflow"), "workflow"),
@@ -19,7 +20,9 @@ let listFilters: [(option: OptionSpec, parameter: String)] = [
   ),
   (OptionSpec("step", value: "STEP", help: "at this step; with --step-status, where it has this status"), "step"),
   (
-    OptionSpec("step-status", value: "STATUS", help: "with a step, or this step, in this status: undoFailed, waiting"),
+    OptionSpec(
+      "step-status", value: "STATUS", words: StepStatus.allCases.map(\.rawValue),
+      help: "with a step, or this step, in this status: undoFailed, waiting"),
     "stepStatus"
   ),
   (OptionSpec("error", value: "CODE", help: "with this error code, or with codes that begin like http.*"), "error"),
@@ -27,7 +30,9 @@ let listFilters: [(option: OptionSpec, parameter: String)] = [
   (OptionSpec("incident", value: "ID", help: "in this incident of `saga incidents`"), "incident"),
   (OptionSpec("min-attempts", value: "N", help: "with a step that had at least N attempts"), "minAttempts"),
   (
-    OptionSpec("waiting-for", value: "WHAT", help: "a signal's name, delay, poll, turn, task, child, or answer"),
+    OptionSpec(
+      "waiting-for", value: "WHAT", words: ["delay", "poll", "turn", "task", "child", "answer"],
+      help: "a signal's name, delay, poll, turn, task, child, or answer"),
     "waitingFor"
   ),
   (OptionSpec("tag", value: "TAG", repeats: true, help: "with this tag; several options: with all of them"), "tag"),
@@ -45,15 +50,20 @@ let listFilters: [(option: OptionSpec, parameter: String)] = [
   ),
   (
     OptionSpec(
-      "started-after", formerly: "since", value: "TIME", help: "started at this time or later: 2026-03-01T08:00:00Z"),
+      "started-after", or: "since", value: "TIME",
+      help: "started at this time or later: 1h (an hour ago), today, yesterday, 2026-11-29, 2026-11-29T10:00 (UTC)"),
     "startedAfter"
   ),
-  (OptionSpec("started-before", formerly: "until", value: "TIME", help: "started before this time"), "startedBefore"),
+  (OptionSpec("started-before", or: "until", value: "TIME", help: "started before this time"), "startedBefore"),
   (
     OptionSpec("ended-after", formerly: "ended-since", value: "TIME", help: "ended at this time or later"), "endedAfter"
   ),
   (OptionSpec("ended-before", formerly: "ended-until", value: "TIME", help: "ended before this time"), "endedBefore"),
-  (OptionSpec("sort", value: "ORDER", help: "-startedAt (else), startedAt, -updatedAt, -endedAt"), "sort"),
+  (
+    OptionSpec(
+      "sort", value: "ORDER", words: ["-startedAt", "startedAt", "-updatedAt", "-endedAt"],
+      help: "-startedAt (else), startedAt, -updatedAt, -endedAt"), "sort"
+  ),
   (OptionSpec("seen", value: "TOKEN", help: "wait for the events of this Saga-Seen header"), "seen"),
 ]
 
@@ -66,8 +76,8 @@ let listFlags: [(option: OptionSpec, parameter: String)] = [
 
 extension Invocation {
   /// Returns the value of a filter's parameter.
-  /// - Throws: `UsageError` when the option's value is not one that the filter can have.
-  func value(_ value: String, ofFilter option: String) throws(UsageError) -> String {
+  /// - Throws: `UsageError` when the option's value is not one that the filter can have; the errors of `SagaLookup`.
+  func value(_ value: String, ofFilter option: String) async throws -> String {
     switch option {
     case "status":
       try ListPages.check(value, self)
@@ -83,29 +93,37 @@ extension Invocation {
         throw usage("--label wants NAME=VALUE, as patient=P-17, not \"\(value)\"")
       }
       return "\(String(scalars[..<sign])):\(String(scalars[scalars.index(after: sign)...]))"
+    case "parent": return try await sagaID(named: value)
+    case let name where Self.timeFilters.contains(name): return try time(value, of: name).description
     default: return value
     }
   }
+
+  /// The filters whose value is a time.
+  static let timeFilters: Set<String> = ["started-after", "started-before", "ended-after", "ended-before"]
 }
 
 let listCommand = CommandSpec(
   "list", summary: "list sagas, the newest first",
   about: [
     "Shows a line for each saga, below it its title and labels, and the error of a saga that turned back or is stuck. A "
-      + "saga must match every filter. --facets first counts the sagas by status, workflow, error, cause and step."
+      + "running saga is shown as paused, retrying or waiting when it is that. A saga must match every filter. --facets "
+      + "first counts the sagas by status, workflow, error, cause and step.",
+    "The list has the beginnings of ids. Every command takes them.",
   ],
   options: listFilters.map(\.option) + listFlags.map(\.option) + [
     OptionSpec("facets", help: "count the sagas, too"),
     OptionSpec("limit", value: "N", help: "sagas a page, at most 200"),
     OptionSpec("cursor", value: "CURSOR", help: "the cursor of the page before"),
     OptionSpec("all", help: "all pages"),
+    OptionSpec("full-ids", help: "whole ids; else so much of each that no other in the list begins with it"),
     .server, .json,
   ],
   examples: [
     .init(says: "Which sagas need an operator, and why?", line: "saga list --stuck --facets"),
     .init(
       says: "Errors of the storage service today",
-      line: "saga list --error 'storage.*' --started-after 2026-03-01T00:00:00Z"),
+      line: "saga list --error 'storage.*' --since today"),
     .init(says: "All compensated sagas, for a program", line: "saga list --status compensated --all --json"),
   ]
 ) { try await ListPages($0).run() }
@@ -116,13 +134,13 @@ struct ListPages {
   private let query: [(name: String, value: String)]
   private let all: Bool
 
-  init(_ invocation: Invocation) throws {
+  init(_ invocation: Invocation) async throws {
     self.invocation = invocation
     all = invocation.arguments.has("all")
     var query: [(name: String, value: String)] = []
     for (option, parameter) in listFilters {
       for value in invocation.arguments.values(option.name) {
-        query.append((parameter, try invocation.value(value, ofFilter: option.name)))
+        query.append((parameter, try await invocation.value(value, ofFilter: option.name)))
       }
     }
     for (option, parameter) in listFlags where invocation.arguments.has(option.name) {
@@ -137,7 +155,7 @@ struct ListPages {
   }
 
   static func check(_ value: String, _ invocation: Invocation) throws(UsageError) {
-    let statuses = ["running", "compensating", "stuck", "completed", "compensated", "abandoned"]
+    let statuses = SagaStatus.allCases.map(\.rawValue)
     for status in value.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
     where !statuses.contains(status) {
       let near = NearNames.nearest(to: status, among: statuses, completes: true).map { "; did you mean \($0)?" } ?? ""
@@ -146,7 +164,7 @@ struct ListPages {
   }
 
   func run() async throws -> ExitStatus {
-    let drawing = SagaLines(now: invocation.environment.now(), style: invocation.style)
+    var drawing = SagaLines(now: invocation.environment.now(), style: invocation.style)
     var cursor = invocation.arguments.value("cursor")
     var isFirst = true
     var collected: [JSON] = []
@@ -163,6 +181,7 @@ struct ListPages {
       if invocation.json {
         collected += answer.json["sagas"]?.arrayValue ?? []
       } else {
+        if !invocation.arguments.has("full-ids") { drawing.fit(page.sagas.map(\.id), isFirst: isFirst) }
         if isFirst { begin(page, drawing) }
         invocation.terminal.write(page.sagas.flatMap(drawing.lines).map { $0 + "\n" }.joined())
       }

@@ -44,7 +44,7 @@ private struct Migration {
   private let to: VersionWord
   private let sagas: [String]
 
-  init(_ invocation: Invocation) throws {
+  init(_ invocation: Invocation) async throws {
     self.invocation = invocation
     guard case .registered(let workflow, let from) = try WorkflowPlace(invocation, 0).kind,
       case .registered(let other, let to) = try WorkflowPlace(invocation, 1).kind
@@ -56,7 +56,9 @@ private struct Migration {
     self.workflow = workflow
     self.from = from
     self.to = to
-    sagas = invocation.arguments.values("saga")
+    var sagas: [String] = []
+    for saga in invocation.arguments.values("saga") { sagas.append(try await invocation.sagaID(named: saga)) }
+    self.sagas = sagas
   }
 
   func run() async throws -> ExitStatus {

@@ -18,7 +18,7 @@ let opsPreviewCommand = CommandSpec(
       line: "saga ops preview pause --workflow sample-processing --status running"),
   ]
 ) { invocation in
-  let words = try OperationWords(invocation)
+  let words = try await OperationWords(invocation)
   var request = words.request
   request.dryRun = true
   let preview = try await invocation.client.post(.beginOperation, body: request.json)
@@ -55,7 +55,7 @@ let opsRunCommand = CommandSpec(
       line: "saga ops run retry --stuck --selection NAME --ramp 1m --reason 'F2 is back'"),
   ]
 ) { invocation in
-  let words = try OperationWords(invocation)
+  let words = try await OperationWords(invocation)
   var operation = words.request
   operation.reason = try invocation.reason()
   operation.selection = invocation.arguments.value("selection")
@@ -75,7 +75,9 @@ let opsListCommand = CommandSpec(
   "ops", "list", summary: "list operations, the newest first",
   about: ["Lists verbs on many sagas, and verbs that wait for a second person."],
   options: [
-    OptionSpec("status", value: "STATUS", help: "waiting, running, finished, stopped, or declined"),
+    OptionSpec(
+      "status", value: "STATUS", words: ["waiting", "running", "finished", "stopped", "declined"],
+      help: "waiting, running, finished, stopped, or declined"),
     OptionSpec("limit", value: "N", help: "operations a page, at most 200; else 50"),
     OptionSpec("cursor", value: "CURSOR", help: "the cursor of the page before"), .server, .json,
   ],

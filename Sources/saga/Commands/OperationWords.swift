@@ -1,4 +1,5 @@
 import JSON
+import SagaCore
 import Wire
 import Workflows
 
@@ -6,7 +7,7 @@ import Workflows
 struct OperationWords {
   static let operands = [
     OperandSpec(
-      "VERB",
+      "VERB", words: OperatorVerb.Name.allCases.map(\.rawValue),
       help: "retry, resolve, skip, run-now, extend, rewind, pause, resume, migrate, compensate, cancel, "
         + "abandon")
   ]
@@ -19,7 +20,9 @@ struct OperationWords {
     filters.map(\.option) + listFlags.map(\.option) + [
       OptionSpec("saga", value: "ID", repeats: true, help: "exactly this saga, and every other that is named"),
       OptionSpec("on", formerly: "to", value: "STEP", help: "the step that the verb is for"),
-      OptionSpec("outcome", value: "WHAT", help: "resolve: happened, didNotHappen, or undone"),
+      OptionSpec(
+        "outcome", value: "WHAT", words: ["happened", "didNotHappen", "undone"],
+        help: "resolve: happened, didNotHappen, or undone"),
       OptionSpec("input", value: "JSON", help: "retry: what the step reads instead"),
       OptionSpec("output", value: "JSON", help: "skip, resolve: what later steps read"),
       OptionSpec("by", value: "TIME", help: "extend: how much later, as 2h"),
@@ -31,30 +34,37 @@ struct OperationWords {
   /// The same as words of the command line.
   let shown: [String]
 
-  init(_ invocation: Invocation) throws {
+  init(_ invocation: Invocation) async throws {
     var request = NewOperationRequest(verb: try invocation.required(0))
     var shown = [try invocation.required(0)]
     var filter: JSONObject = [:]
     for (option, parameter) in Self.filters {
       let values = invocation.arguments.values(option.name)
       if values.isEmpty { continue }
-      let texts = try values.map { JSON.string(try invocation.value($0, ofFilter: option.name)) }
+      var read: [String] = []
+      for value in values { read.append(try await invocation.value(value, ofFilter: option.name)) }
+      let texts = read.map(JSON.string)
       filter[parameter] = texts.count == 1 ? texts[0] : .array(texts)
-      for value in values { shown += ["--\(option.name)", Shell.quoted(value)] }
+      // `1h` means another time when the shown command runs.
+      let said = Invocation.timeFilters.contains(option.name) || option.name == "parent" ? read : values
+      for value in said { shown += ["--\(option.name)", Shell.quoted(value)] }
     }
     for (option, parameter) in listFlags where invocation.arguments.has(option.name) {
       filter[parameter] = true
       shown.append("--\(option.name)")
     }
-    let sagas = invocation.arguments.values("saga")
-    switch (filter.isEmpty, sagas.isEmpty) {
+    let named = invocation.arguments.values("saga")
+    switch (filter.isEmpty, named.isEmpty) {
     case (true, true):
       throw invocation.usage("\(invocation.command.name) wants a filter, such as --stuck, or --saga ID")
     case (false, false): throw invocation.usage("--saga and a filter exclude each other")
     case (false, true): request.filter = .object(filter)
-    case (true, false): request.sagas = sagas
+    case (true, false):
+      var sagas: [String] = []
+      for saga in named { sagas.append(try await invocation.sagaID(named: saga)) }
+      request.sagas = sagas
+      shown += sagas.flatMap { ["--saga", $0] }
     }
-    for saga in sagas { shown += ["--saga", saga] }
     let texts: [(option: String, member: WritableKeyPath<VerbMembers, String?>)] = [
       ("on", \.step), ("outcome", \.outcome), ("by", \.by),
     ]

@@ -6,7 +6,7 @@ import Wire
 let timelineCommand = CommandSpec(
   "timeline", summary: "show a saga's attempts, waits and delays in order of time",
   about: ["A line for each attempt, wait, delay and backoff with its duration, and for each other event."],
-  operands: [OperandSpec("ID", help: "the saga's id")],
+  operands: [.saga],
   options: [.server, .json],
   examples: [
     .init(says: "Where did the time go?", line: "saga timeline 019c8a5e-7b1c-7d2e-8f3a-0123456789ab"),
@@ -60,15 +60,26 @@ private func show(_ invocation: Invocation, _ projections: EngineAnswer) async t
 /// `saga timeline`: spans and single events by time.
 struct TimelineLines {
   let style: Style
+  /// A pause from this length on has a line of its own.
+  private static let longestGap: Duration = .seconds(3_600)
 
   func lines(of timeline: TimelineResponse) -> [String] {
     let spans = timeline.spans.map { (at: $0.from, text: Self.text($0)) }
     let marks = timeline.marks.map { (at: $0.at, text: mark($0)) }
     // Entries of the same time keep their order: an event comes before the span that it begins.
     let all = (marks + spans).enumerated().sorted { ($0.element.at, $0.offset) < ($1.element.at, $1.offset) }
-    let lines = all.map { _, line in
+    var lines = [style.dim("from \(TimeText.full(timeline.start))")]
+    var last = timeline.start
+    for (_, line) in all {
+      // The end of a span that began before is an event, too.
+      let ended = timeline.spans.lazy.filter { $0.from < line.at }.compactMap(\.to).filter { $0 <= line.at }.max()
+      let before = max(last, ended ?? last)
+      if line.at - before >= Self.longestGap {
+        lines.append(style.dim("        ⋮  \(TimeText.duration(line.at - before)) without an event"))
+      }
+      last = max(last, line.at)
       let after = Layout.padLeft("+" + TimeText.duration(line.at - timeline.start), to: 9)
-      return Layout.trimmingEnd(Layout.clip("\(after)  \(line.text)", to: SagaLines.width))
+      lines.append(Layout.trimmingEnd(Layout.clip("\(after)  \(line.text)", to: SagaLines.width)))
     }
     return lines + (timeline.leftOut.map { ["\($0) more of single items: the spans of their steps cover them"] } ?? [])
   }

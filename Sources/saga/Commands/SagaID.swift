@@ -5,31 +5,44 @@ import Values
 import Wire
 
 extension Invocation {
-  /// The id of the saga that an operand names: by its id, or as `WORKFLOW/KEY` by the key that has started it.
+  /// The id of the saga that an operand names: by its id or the beginning of it, as `WORKFLOW/KEY` by the key that has
+  /// started it, or by a text that no other saga has.
   func sagaID(_ index: Int = 0) async throws -> String { try await sagaID(named: try required(index)) }
 
   func sagaID(named text: String) async throws -> String {
     if UniqueID(text) != nil { return text.lowercased() }
     let parts = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
-    guard parts.count == 2, !parts[0].isEmpty, !parts[1].isEmpty else {
-      throw usage(
-        "\"\(text)\" is not a saga: write its id, as 019c8a5e-7b1c-7d2e-8f3a-0123456789ab, or WORKFLOW/KEY with the "
-          + "key that has started it")
+    guard !text.isEmpty else { throw usage("an empty word is not a saga: write its id, or its key") }
+    let lookup = SagaLookup(client: client)
+    guard parts.count == 2, !parts[0].isEmpty, !parts[1].isEmpty else { return try await lookup.id(of: text) }
+    do {
+      let saga: SagaResponse = try await client.get(.getSagaByKey, String(parts[0]), String(parts[1])).read()
+      return saga.id
+    } catch let refusal as APIRefusal where refusal.status == 404 {
+      // A key, a barcode or a title may have a slash.
+      do {
+        return try await lookup.id(of: text)
+      } catch let error as CLIError where error.code == CLIErrorCode.sagaUnknown {
+        throw refusal
+      }
     }
-    let saga: SagaResponse = try await client.get(.getSagaByKey, String(parts[0]), String(parts[1])).read()
-    return saga.id
   }
 
   /// Prints a saga, or with status 202 the operation that waits for a second person.
-  /// - Parameter failedItems: some failed items, by the ids of their steps.
-  func show(_ answer: EngineAnswer, failedItems: [String: [SagaResponse.Step]] = [:]) throws {
+  /// - Parameters:
+  ///   - failedItems: some failed items, by the ids of their steps.
+  ///   - pastEvent: the event after which the saga was so; nil for the present.
+  func show(
+    _ answer: EngineAnswer, failedItems: [String: [SagaResponse.Step]] = [:], pastEvent: Int? = nil
+  ) throws {
     if answer.status == 202 {
       try showOperation(answer)
     } else if json {
       terminal.line(answer.json.text(.pretty))
     } else {
       let drawing = SagaDrawing(
-        saga: try answer.read(), now: environment.now(), style: style, failedItems: failedItems)
+        saga: try answer.read(), now: environment.now(), style: style, failedItems: failedItems,
+        isUnfolded: command.name == "show" && arguments.has("all"), pastEvent: pastEvent)
       terminal.write(drawing.lines().map { $0 + "\n" }.joined())
     }
   }

@@ -9,7 +9,7 @@ let schemaCommand = CommandSpec(
     "NAME is `workflow` (the default), `tests`, `stream`, or an event in a version, as `events/stepFailed.v1`. --list "
       + "prints all names.",
   ],
-  operands: [OperandSpec("NAME", .atMostOne, help: "which schema")],
+  operands: [OperandSpec("NAME", .atMostOne, words: SchemaNames.all.keys.sorted(), help: "which schema")],
   options: [OptionSpec("list", help: "print the names of all schemas")],
   examples: [
     .init(says: "Keep the schema beside your workflows", line: "saga schema > workflow.schema.json"),

@@ -5,7 +5,7 @@ import Values
 import Wire
 import Workflows
 
-private let idOperand = OperandSpec("ID", help: "the saga's id")
+private let idOperand = OperandSpec.saga
 private let stepOperand = OperandSpec(
   "STEP", .atMostOne, help: "a step, or one item of a step with forEach as 'STEP[KEY]'; the same as --step")
 
@@ -185,7 +185,7 @@ let extendCommand = CommandSpec(
   operands: [idOperand],
   options: [
     OptionSpec("by", value: "TIME", help: "how much later: 90s, 30m, 2h"),
-    OptionSpec("until", value: "TIME", help: "the new time: 2026-03-01T18:00:00Z"),
+    OptionSpec("until", value: "TIME", help: "the new time: 2026-03-01T18:00 (UTC), or with a zone"),
     OptionSpec("step", value: "STEP", help: "a waiting step; else the saga"), .reason,
   ] + acting,
   examples: [
@@ -198,13 +198,16 @@ let extendCommand = CommandSpec(
   let (by, until) = (invocation.arguments.value("by"), invocation.arguments.value("until"))
   guard (by == nil) != (until == nil) else { throw invocation.usage("extend wants one of --by TIME, --until TIME") }
   if let by, DurationText.parse(by) == nil { throw invocation.usage("--by wants a time as 2h, not \"\(by)\"") }
-  if let until, Timestamp(until) == nil {
-    throw invocation.usage("--until wants a time as 2026-03-01T18:00:00Z, not \"\(until)\"")
+  let end = until.flatMap(TimeWord.absolute)
+  if let until, end == nil {
+    throw UsageError(
+      "--until wants a time as 2026-03-01T18:00 (UTC) or 2026-03-01T18:00+01:00, not \"\(until)\"",
+      of: invocation.command, code: CLIErrorCode.timeInvalid)
   }
   return try await act(.extendDeadline, invocation) { members in
     members.step = invocation.arguments.value("step")
     members.by = by
-    members.until = until
+    members.until = until.flatMap { Timestamp($0) == nil ? end?.description : $0 }
   }
 }
 

@@ -9,17 +9,20 @@ let showCommand = CommandSpec(
   about: [
     "Draws the steps in order with their status, time, attempts, errors and undos. For a saga that needs an operator it "
       + "prints the commands that help. A step with forEach has one line with the counts of its items, and below it "
-      + "the first ones that failed.",
+      + "the first ones that failed. Nine or more steps that do the same side by side, as the wells of a plate, have one "
+      + "line, too: --all draws each.",
     "With --calls it shows what the saga sent to each participant and what was answered: status, chosen headers, and at "
       + "most 2 KB of a body. Secrets are masked. With --json it prints a line of JSON for each call.",
     "With --tree it shows the saga with its child sagas and the sagas above it. Of many children it shows those that are "
       + "stuck, paused or overdue, and counts the others.",
   ],
-  operands: [OperandSpec("ID", help: "the saga's id")],
+  operands: [.saga],
   options: [
     OptionSpec("calls", help: "show what was sent and what was answered, the newest last"),
     OptionSpec("step", value: "STEP", help: "with --calls: only the calls of this step, or item as 'STEP[KEY]'"),
     OptionSpec("tree", help: "show the saga among its parents and children"),
+    OptionSpec("all", help: "a line for each step, also for many that do the same side by side"),
+    OptionSpec("version", value: "N", help: "the saga as it was after event N, without what can be done now"),
     .server, .json,
   ],
   examples: [
@@ -36,6 +39,12 @@ let showCommand = CommandSpec(
   }
   if invocation.arguments.has("calls") { return try await showCalls(invocation) }
   if invocation.arguments.value("step") != nil { throw invocation.usage("--step goes with --calls") }
+  if let version = try invocation.number("version") {
+    let id = try await invocation.sagaID()
+    let past = try await invocation.client.get(.getSaga, id, query: [("version", "\(version)")])
+    try invocation.show(past, pastEvent: version)
+    return .success
+  }
   let answer = try await invocation.client.get(.getSaga, try await invocation.sagaID())
   let failed = invocation.json ? [:] : try await FailedItems.read(of: try answer.read(), invocation.client)
   try invocation.show(answer, failedItems: failed)
@@ -67,9 +76,9 @@ private func showCalls(_ invocation: Invocation) async throws -> ExitStatus {
 let eventsCommand = CommandSpec(
   "events", summary: "print the events of a saga",
   about: [
-    "Prints every event of the saga's history in order, with its time. --follow waits for more until the saga ends."
+    "Prints every event of the saga's history in order, with its time in UTC. --follow waits for more until the saga ends."
   ],
-  operands: [OperandSpec("ID", help: "the saga's id")],
+  operands: [.saga],
   options: [
     OptionSpec("after", value: "N", help: "only the events after event N"),
     OptionSpec("follow", help: "wait for more until the saga ends"),
@@ -79,13 +88,17 @@ let eventsCommand = CommandSpec(
     .init(says: "The whole history", line: "saga events 019c8a5e-7b1c-7d2e-8f3a-0123456789ab"),
     .init(says: "Watch it happen, one JSON a line", line: "saga events ID --follow --json"),
   ]
-) { try await followEvents($0, follow: $0.arguments.has("follow")) }
+) { invocation in
+  let after = try invocation.number("after") ?? 0
+  return try await followEvents(
+    invocation, of: try await invocation.sagaID(), after: after, follow: invocation.arguments.has("follow"))
+}
 
 /// Prints a saga's events; with `follow`, until it has ended.
-func followEvents(_ invocation: Invocation, follow: Bool) async throws -> ExitStatus {
-  let id = try await invocation.sagaID()
-  var after = try invocation.number("after") ?? 0
-  let line = EventLine(style: invocation.style)
+/// - Parameter seen: the last event that is not printed.
+func followEvents(_ invocation: Invocation, of id: String, after seen: Int, follow: Bool) async throws -> ExitStatus {
+  var after = seen
+  var drawing = EventLine(style: invocation.style)
   while true {
     // The end is read before the events, so that all events of an ended saga are printed.
     let ended =
@@ -95,7 +108,7 @@ func followEvents(_ invocation: Invocation, follow: Bool) async throws -> ExitSt
       let answer = try await invocation.client.get(.listEvents, id, query: [("after", "\(after)"), ("limit", "1000")])
       let page: HistoryResponse = try answer.read()
       for (event, json) in zip(page.events, answer.json["events"]?.arrayValue ?? []) {
-        invocation.terminal.line(invocation.json ? json.text() : line.text(of: event))
+        for line in invocation.json ? [json.text()] : drawing.lines(of: event) { invocation.terminal.line(line) }
       }
       after = max(after, page.events.last?.version ?? after)
       more = page.next != nil && !page.events.isEmpty
@@ -113,7 +126,7 @@ let signalCommand = CommandSpec(
       + "what became of the signal. Without --key every signal is a new one."
   ],
   operands: [
-    OperandSpec("ID", help: "the saga's id"), OperandSpec("NAME", help: "the signal's name in the workflow"),
+    .saga, OperandSpec("NAME", help: "the signal's name in the workflow"),
   ],
   options: [
     OptionSpec("body", value: "JSON", help: "the body: JSON, a file, or - for standard input; else null"),

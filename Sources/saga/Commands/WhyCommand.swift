@@ -6,7 +6,7 @@ import Wire
 let whyCommand = CommandSpec(
   "why", summary: "say why a saga is stuck, waiting or late",
   about: ["Prints one sentence that says what the saga waits for, and the commands that help, ready to copy."],
-  operands: [OperandSpec("ID", help: "the saga's id")], options: [.server, .json],
+  operands: [.saga], options: [OptionSpec("all", help: "every command that helps; else at most 10"), .server, .json],
   examples: [
     .init(says: "Why is this saga not done?", line: "saga why ID"),
     .init(says: "Every stuck saga", line: "saga list --status stuck"),
@@ -20,10 +20,12 @@ let whyCommand = CommandSpec(
     return .success
   }
   for line in Layout.wrap(why.paragraph, width: 80) { invocation.terminal.line(line) }
-  for command in why.commands {
+  let most = invocation.arguments.has("all") ? .max : Why.mostCommands
+  for command in why.commands.prefix(most) {
     invocation.terminal.line("")
     invocation.terminal.line("  " + invocation.style.dim("# \(command.purpose)"))
     invocation.terminal.line("  " + command.line)
   }
+  for line in why.more(than: most) { invocation.terminal.line("\n  " + invocation.style.dim(line)) }
   return .success
 }

@@ -8,14 +8,14 @@ struct AuditLines {
   static let width = 80
 
   var heading: String {
-    style.dim("\(Layout.pad("WHEN", to: 20)) \(Layout.pad("WHO", to: 16)) \(Layout.pad("WHAT", to: 12)) WORKFLOW")
+    style.dim("\(Layout.pad("WHEN", to: 23)) \(Layout.pad("WHO", to: 16)) \(Layout.pad("WHAT", to: 12)) WORKFLOW")
   }
 
   func lines(of act: AuditResponse.Act) -> [String] {
-    let when = Layout.pad(Self.toTheSecond(act.at), to: 20)
+    let when = TimeText.full(act.at)
     let who = Layout.pad(Layout.clip(act.by, to: 16), to: 16)
     let what = Layout.pad(Layout.clip(act.verb, to: 12), to: 12)
-    let about = Layout.clip(act.workflow ?? "", to: Self.width - 51)
+    let about = Layout.clip(act.workflow ?? "", to: Self.width - 54)
     var lines = [Layout.trimmingEnd("\(when) \(style.bold(who)) \(what) \(about)")]
     // The id is never cut, because users copy it.
     if let saga = act.saga {
@@ -53,11 +53,6 @@ struct AuditLines {
     if let before, let after { return "\(act.step.map { $0 + "  " } ?? "")\(before) → \(after)" }
     if let after { return "\(act.step.map { $0 + "  " } ?? "")→ \(after)" }
     return act.step ?? ""
-  }
-
-  private static func toTheSecond(_ time: Timestamp) -> String {
-    let text = time.description
-    return text.prefix(10) + " " + text.dropFirst(11).prefix(8) + "Z"
   }
 }
 

@@ -2,27 +2,44 @@ import JSON
 import Values
 import Wire
 
-/// `saga list`: a line for each saga, and below it its title and labels, and the cause when it compensates or is stuck.
+/// `saga list`: a line for each saga, and below it its title and labels, what it waits for, and the cause when it
+/// compensates or is stuck.
 struct SagaLines {
   let now: Timestamp
   let style: Style
   static let width = 80
-  private static let workflowWidth = 18
+  /// The number of characters of an id that are shown. Not fewer than tell the sagas of a page apart.
+  private(set) var idWidth = 36
+  private static let statusWidth = 14
+  private static let ageWidth = 8
+
+  /// Shortens the ids to what differs among these. Ids that were shown longer stay as long.
+  /// - Parameter isFirst: whether no saga was shown before.
+  mutating func fit(_ ids: [String], isFirst: Bool) {
+    let width = ShortID.width(of: ids)
+    idWidth = isFirst ? width : max(idWidth, width)
+  }
+
+  private var workflowWidth: Int { Self.width - idWidth - Self.statusWidth - Self.ageWidth - 4 }
 
   var heading: String {
-    style.dim("\(Layout.pad("ID", to: 36))  \(Layout.pad("STATUS", to: 14)) \(Layout.pad("WORKFLOW", to: 18)) STARTED")
+    style.dim(
+      "\(Layout.pad("ID", to: idWidth))  \(Layout.pad("STATUS", to: Self.statusWidth)) "
+        + "\(Layout.pad("STARTED", to: Self.ageWidth)) WORKFLOW")
   }
 
   func lines(of saga: SagaSummary) -> [String] {
-    let mark = StatusLabel.ofSaga(saga.status)
-    let status = style.colour(Layout.pad("\(mark.symbol) \(mark.word)", to: 14), mark.colour)
-    let workflow = Layout.pad(Layout.clip(saga.workflow, to: Self.workflowWidth), to: Self.workflowWidth)
-    var lines = ["\(Layout.pad(saga.id, to: 36))  \(status) \(workflow) \(Self.age(now - saga.startedAt))"]
+    let mark = Self.mark(of: saga)
+    let status = style.colour(Layout.pad("\(mark.symbol) \(mark.word)", to: Self.statusWidth), mark.colour)
+    let age = Layout.pad(Self.age(now - saga.startedAt), to: Self.ageWidth)
+    let workflow = Layout.clip(saga.workflow, to: workflowWidth)
+    let id = Layout.pad(String(saga.id.prefix(idWidth)), to: idWidth)
+    var lines = ["\(id)  \(status) \(age) \(workflow)"]
     if let shown = title(of: saga) { lines.append("  " + shown) }
     if VersionName.isDraft(saga.version) {
       lines.append("  " + style.colour(VersionName.short(saga.version), .magenta))
     }
-    if saga.overdue { lines.append("  " + style.colour("overdue", .red)) }
+    if let flags = flags(of: saga, besides: mark.word) { lines.append("  " + flags) }
     let why = [saga.failedStep, saga.failureCode].compactMap { $0 }
     if !why.isEmpty { lines.append("  " + style.dim(Layout.clip(why.joined(separator: ": "), to: Self.width - 2))) }
     // What stops it now is not always what turned it back.
@@ -31,6 +48,38 @@ struct SagaLines {
       lines.append("  " + style.dim(Layout.clip(words, to: Self.width - 2)))
     }
     return lines
+  }
+
+  /// What a running saga does: it is paused, retries, or waits. Another status says enough.
+  private static func mark(of saga: SagaSummary) -> StatusLabel {
+    guard saga.status == "running" else { return .ofSaga(saga.status) }
+    if saga.paused { return .ofSaga("paused") }
+    if saga.retrying { return .retrying }
+    return waits(of: saga).isEmpty || saga.waitingFor.contains("answer") ? .ofSaga("running") : .waiting
+  }
+
+  /// What a saga waits for besides a participant's answer.
+  private static func waits(of saga: SagaSummary) -> [String] {
+    saga.endedAt == nil ? saga.waitingFor.filter { $0 != "answer" } : []
+  }
+
+  /// What a saga waits for, in words, when it is not a signal's name.
+  private static let kinds = [
+    "delay": "a delay", "poll": "a poll", "turn": "its turn", "task": "a worker", "child": "a child saga",
+  ]
+
+  /// `overdue  ‖ paused  waits for approval`, without the word that the line of the saga has; nil when nothing is left.
+  private func flags(of saga: SagaSummary, besides word: String) -> String? {
+    var flags: [(text: String, colour: Style.Colour?)] = []
+    if saga.overdue { flags.append(("overdue", .red)) }
+    let labels = (saga.paused ? [StatusLabel.ofSaga("paused")] : []) + (saga.retrying ? [.retrying] : [])
+    for label in labels where label.word != word { flags.append(("\(label.symbol) \(label.word)", label.colour)) }
+    let waits = Self.waits(of: saga).map { Self.kinds[$0] ?? $0 }
+    if !waits.isEmpty {
+      let taken = flags.reduce(0) { $0 + $1.text.count + 2 }
+      flags.append((Layout.clip("waits for \(waits.joined(separator: ", "))", to: Self.width - 2 - taken), nil))
+    }
+    return flags.isEmpty ? nil : flags.map { style.colour($0.text, $0.colour) }.joined(separator: "  ")
   }
 
   /// Returns the title and the labels in one line; nil when there are none.
@@ -59,16 +108,27 @@ enum LabelText {
   static func all(_ labels: [Label]) -> String { labels.map { "\($0.name)=\($0.value)" }.joined(separator: ", ") }
 }
 
-/// `saga events`: a line for each event.
+/// `saga events`: a line for each event, and one for each day.
 struct EventLine {
   let style: Style
+  /// The day of the last line.
+  private var day: Substring = ""
   /// Members that the line shows in a place of their own, or not at all.
   private static let shownElsewhere: Set<String> = [
     "at", "step", "phase", "round", "attempt", "reason", "by", "commandId", "commandDigest",
   ]
   static let width = 80
 
-  func text(of event: HistoryResponse.Event) -> String {
+  init(style: Style) { self.style = style }
+
+  /// Returns the line of an event. On a new day a line with the day, in UTC, comes first.
+  mutating func lines(of event: HistoryResponse.Event) -> [String] {
+    let day = event.recordedAt.description.prefix(10)
+    defer { self.day = day }
+    return (day == self.day ? [] : [style.dim("\(day) UTC")]) + [text(of: event)]
+  }
+
+  private func text(of event: HistoryResponse.Event) -> String {
     let version = Layout.padLeft("\(event.version)", to: 4)
     let clock = String(event.recordedAt.description.dropFirst(11).prefix(12))
     let room = Self.width - 4 - 2 - 12 - 2 - max(22, event.type.count) - 1

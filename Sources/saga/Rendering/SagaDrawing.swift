@@ -10,11 +10,17 @@ struct SagaDrawing {
   let style: Style
   /// Some failed items, by the ids of their steps.
   var failedItems: [String: [SagaResponse.Step]] = [:]
+  /// Whether each of many siblings gets its own line, and every command is shown.
+  var isUnfolded = false
+  /// The event after which the saga was so; nil for the present.
+  var pastEvent: Int?
   static let width = 80
   private static let mostOutputLines = 16
 
   func lines() -> [String] {
-    let steps = StepLines(saga: saga, now: now, style: style, width: Self.width, failedItems: failedItems)
+    let steps = StepLines(
+      saga: saga, now: now, style: style, width: Self.width, failedItems: failedItems,
+      isUnfolded: isUnfolded)
     return header() + [""] + steps.lines() + outcome() + nextSteps()
   }
 
@@ -32,6 +38,7 @@ struct SagaDrawing {
     var lines = [([style.colour(status, mark.colour), style.bold(name)] + flags).joined(separator: "  ")]
     if saga.title != nil { lines.append("  " + Layout.clip(workflow, to: Self.width - 2)) }
     lines.append("  " + saga.id)
+    if let pastEvent { lines.append("  " + style.colour("as it was after event \(pastEvent)", .yellow)) }
     var facts: [(String, String)] = []
     let by = saga.startedBy.map { " by \($0)" } ?? ""
     if let ended = saga.endedAt {
@@ -65,7 +72,9 @@ struct SagaDrawing {
   private var why: Why { Why(saga: saga, now: now) }
 
   private func nextSteps() -> [String] {
-    let lines = why.lines(style: style, width: Self.width)
+    // What could be done then is not what can be done now.
+    if pastEvent != nil { return [] }
+    let lines = why.lines(style: style, width: Self.width, most: isUnfolded ? .max : Why.mostCommands)
     return lines.isEmpty ? [] : ["", style.bold("What to do next")] + lines
   }
 

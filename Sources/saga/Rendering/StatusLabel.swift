@@ -18,6 +18,11 @@ struct StatusLabel: Sendable {
     }
   }
 
+  /// A running saga whose last attempt of a step failed, and that tries again.
+  static let retrying = StatusLabel(symbol: "↻", word: "retrying", colour: .yellow)
+  /// A running saga that waits for a signal, a time, a turn, a worker or a child, and for nothing else.
+  static let waiting = StatusLabel(symbol: "◌", word: "waiting", colour: .cyan)
+
   /// The label of a failed step that may have had an effect.
   static let unknownOutcome = StatusLabel(symbol: "?", word: "unknown", colour: .red)
 

@@ -30,6 +30,12 @@ struct StepGraph: Sendable {
     let group: String?
   }
 
+  /// Lists the steps without lines between them.
+  init(listing count: Int) {
+    width = 1
+    rows = (0..<count).map { Row(step: $0, before: "", after: "", below: " ") }
+  }
+
   /// Draws a group before its members. What follows the group comes after its last members.
   init(steps: [Node]) {
     let indexes = Dictionary(steps.enumerated().map { ($1.id, $0) }, uniquingKeysWith: { first, _ in first })

@@ -7,7 +7,7 @@ enum TimeText {
 
   /// Returns the time of day, with the date only when it is not the date of `start`.
   static func short(_ time: Timestamp, besides start: Timestamp) -> String {
-    date(time) == date(start) ? clock(time) : "\(date(time)) \(clock(time))"
+    (date(time) == date(start) ? clock(time) : "\(date(time)) \(clock(time))") + " UTC"
   }
 
   private static func date(_ time: Timestamp) -> String { String(time.description.prefix(10)) }

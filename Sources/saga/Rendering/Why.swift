@@ -35,14 +35,24 @@ struct Why {
     saga.why.next.map { Command(purpose: $0.purpose, line: $0.command) }
   }
 
+  /// The most commands that are shown without --all: each of 96 stuck wells has some of its own.
+  static let mostCommands = 10
+
+  /// Says how many commands are not shown; empty when all are.
+  func more(than most: Int) -> [String] {
+    commands.count > most ? ["… and \(commands.count - most) more commands: saga why \(saga.id) --all"] : []
+  }
+
   /// The commands in lines of this width, if their words allow it: a long command continues on a second line.
-  func lines(style: Style, width: Int) -> [String] {
-    commands.flatMap { command -> [String] in
+  /// - Parameter most: the most commands that are shown.
+  func lines(style: Style, width: Int, most: Int) -> [String] {
+    let lines = commands.prefix(most).flatMap { command -> [String] in
       let words = command.line.split(separator: " ", maxSplits: 3)
       let isLong = command.line.count + 4 > width && words.count == 4
       let lines =
         isLong ? [words.prefix(3).joined(separator: " ") + " \\", "  " + words[3]] : [command.line]
       return ["  " + style.dim("# \(command.purpose)")] + lines.map { "  " + $0 }
     }
+    return lines + more(than: most).map { "  " + style.dim($0) }
   }
 }

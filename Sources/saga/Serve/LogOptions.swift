@@ -5,9 +5,11 @@ enum LogOptions {
   /// - Parameter usual: the lowest level that is logged without an option.
   static func all(usual: Log.Level) -> [OptionSpec] {
     [
-      OptionSpec("log-format", value: "FORMAT", help: "how the log is written to standard error: text or json; text"),
       OptionSpec(
-        "log-level", value: "LEVEL",
+        "log-format", value: "FORMAT", words: Log.Format.allCases.map(\.rawValue),
+        help: "how the log is written to standard error: text or json; text"),
+      OptionSpec(
+        "log-level", value: "LEVEL", words: Log.Level.allCases.map(\.rawValue),
         help: "the lowest level that is logged: debug, info, warning or error; \(usual.rawValue)"),
       OptionSpec("verbose", help: "the same as --log-level info"),
     ]

@@ -37,7 +37,7 @@ let serveCommand = CommandSpec(
         + "late command refuse"),
     OptionSpec("services", value: "FILE", help: "the same as a JSON file"),
     OptionSpec(
-      "requires-approval", value: "VERBS",
+      "requires-approval", value: "VERBS", words: OperatorVerb.Name.allCases.map(\.rawValue),
       help: "verbs that wait until a second person agrees, as abandon,resolve; see `saga ops approve`"),
     OptionSpec(
       "drafts", help: "let people register and start drafts of workflows; not for an engine that does real work"),

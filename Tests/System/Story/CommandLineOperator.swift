@@ -10,7 +10,7 @@ struct CommandLineOperator: StoryOperator {
   init(_ story: Story) { self.story = story }
 
   func findStuck() async throws -> [String: String] {
-    let lines = try await saga("list", "--stuck", "--workflow", "sample-processing", "--all")
+    let lines = try await saga("list", "--stuck", "--workflow", "sample-processing", "--all", "--full-ids")
     var found: [String: String] = [:]
     for line in lines where line.contains("! stuck") {
       let id = try #require(line.split(separator: " ").first.map(String.init))

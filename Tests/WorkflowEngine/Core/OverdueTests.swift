@@ -89,6 +89,20 @@ struct OverdueTests {
     #expect(try saga.wakeWhenDue() == ["d succeeded", "sagaCompleted"])
   }
 
+  @Test("Of many overdue steps the explanation explains one and names nine others")
+  func many() throws {
+    let steps = (1...12).map { #"{"id": "w\#($0)", "delay": {"for": "1h"}, "expected": "10s"}"# }
+    var saga = try Saga("[\(steps.joined(separator: ", "))]")
+    try saga.start()
+    try saga.when(.wake, after: 11_000)
+    let now = saga.now
+    let sentence = Explanation(try #require(saga.state), saga.definition, now: now).sentence
+    #expect(sentence.contains("Step w1 is overdue: its end was expected at"), "\(sentence)")
+    #expect(!sentence.contains("Step w2 is overdue"), "\(sentence)")
+    let named = (2...10).map { "w\($0)" }.joined(separator: ", ")
+    #expect(sentence.contains("11 other steps are overdue: \(named) and 2 more."), "\(sentence)")
+  }
+
   @Test("A pause stops the clock, and an overdue step is overdue by the same time afterwards")
   func pause() throws {
     var saga = try Saga("[\(Self.approval)]", members: Self.day)

@@ -143,7 +143,7 @@ extension Decider {
   mutating func take(_ offers: [TurnOffer]) {
     guard state.end == nil, !state.isPaused else { return }
     for offer in offers {
-      guard let turn = offer.step.map(state.turn) ?? state.ownTurn, !turn.isTaken, turn.key == offer.key else {
+      guard let turn = offer.step.map({ state.turn(of: $0) }) ?? state.ownTurn, !turn.isTaken, turn.key == offer.key else {
         continue
       }
       emit(TurnTaken(step: turn.step, phase: turn.phase, key: turn.key))
