@@ -182,7 +182,7 @@ let package = Package(
         "Assets", "Server", "WorkflowEngine", "HTTPSteps", "KafkaGateway", "Notifications", "SagaCore", "Workflows",
         "Persistence", "HTTP", "Messaging", "Streaming", "JSON", "Runtime", "Values", "Wire",
         "TestSupport",
-      ], exclude: ["Answers"]),
+      ], exclude: ["Answers", "OIDC/tokens.json"]),
     .testTarget(
       name: "CLITests",
       dependencies: [

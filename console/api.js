@@ -59,7 +59,7 @@ async function send(method, path, { body, headers = {}, withStatus = false } = {
   if (!response.ok) {
     const problem = new Problem(response.status, value ?? { detail: text.slice(0, 300) });
     // The session of a person who was signed in has ended.
-    if (problem.status === 401 && caller() && path !== "/v1/session") dispatchEvent(new Event("saga-signed-out"));
+    if (problem.status === 401 && caller() && !path.startsWith("/v1/session")) dispatchEvent(new Event("saga-signed-out"));
     throw problem;
   }
   if (method !== "GET" && response.headers.get("Saga-Seen")) seen = response.headers.get("Saga-Seen");
@@ -76,6 +76,14 @@ export async function whoAmI() {
 }
 export async function signIn(key) {
   me = await post("/v1/session", { key });
+}
+/** How people sign in at this engine. */
+export const signInOptions = () => get("/v1/session");
+/** Begins a sign-in at the OpenID provider. Returns the provider's page. */
+export const beginSignIn = async () => (await post("/v1/session/provider", {})).location;
+/** Ends it with what the provider has added to the console's address. */
+export async function finishSignIn(code, state) {
+  me = await post("/v1/session/provider/finish", { code, state });
 }
 export const signOut = () => post("/v1/session/end", {});
 

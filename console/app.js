@@ -8,7 +8,7 @@ import { operationPage, operationsPage } from "./operations.js";
 import { overview } from "./overview.js";
 import { sagaPage } from "./saga.js";
 import { sagas } from "./sagas.js";
-import { account, signInAgain, signInPage } from "./signin.js";
+import { account, returnFromProvider, signInAgain, signInPage } from "./signin.js";
 import { tasksPage } from "./tasks.js";
 import { askUser } from "./verbs.js";
 import { workflowPage, workflowsPage } from "./workflows.js";
@@ -168,13 +168,15 @@ addEventListener("saga-signed-out", () => signInAgain(() => {
   askNeeds();
 }));
 
+const failure = await returnFromProvider();
 try {
+  if (failure) throw failure;
   await api.whoAmI();
   admit();
 } catch (error) {
   // Another error is that of the page, which says it and tries again.
-  if (error.status === 401) {
+  if (failure || error.status === 401) {
     needSignIn(true);
-    signInPage(main, admit);
+    signInPage(main, admit, failure);
   } else admit();
 }

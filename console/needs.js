@@ -3,6 +3,7 @@ import * as api from "./api.js";
 import { h, put } from "./dom.js";
 import { duration, number, plural, time } from "./format.js";
 import { icon } from "./icons.js";
+import { nearest } from "./json.js";
 import { gently, listen } from "./live.js";
 
 /** The most incidents that the overview shows. */
@@ -17,7 +18,7 @@ let known = null;
 export const isBehind = (page) => page.lists.lagEvents > 0 && page.lists.lagSeconds > patience;
 
 /** When the lists had every event. */
-const asOf = (page) => new Date(Date.parse(page.at) - Number(page.lists.lagSeconds) * 1000).toISOString();
+const asOf = (page) => new Date(Date.parse(page.at) - nearest(page.lists.lagSeconds) * 1000).toISOString();
 
 /** `57`, or `≥ 50,000`. */
 export const counted = (count, page) => `${page.atLeast ? "≥ " : ""}${number(count)}`;

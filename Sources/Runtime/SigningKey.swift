@@ -79,7 +79,7 @@ public final class VerifyingKey: Sendable {
 
 /// Owns one key of libcrypto. A key never changes after it is made, and libcrypto allows many threads to read it at the
 /// same time. So the class is safe across threads.
-private final class KeyHandle: @unchecked Sendable {
+final class KeyHandle: @unchecked Sendable {
   let pointer: OpaquePointer
 
   init(_ pointer: OpaquePointer) { self.pointer = pointer }

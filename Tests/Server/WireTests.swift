@@ -32,6 +32,9 @@ struct WireTests {
       "compensated", "rewinding", "labelled", "polling", "items", "queued", "child",
     ].map { Sample("saga-\($0)", "Saga", SagaResponse.self) } + [
       Sample("caller", "Caller", CallerResponse.self), Sample("caller-unknown", "Caller", CallerResponse.self),
+      Sample("caller-token", "Caller", CallerResponse.self),
+      Sample("sign-in-options", "SignInOptions", SignInOptionsResponse.self),
+      Sample("sign-in-begun", "SignInBegun", SignInBegunResponse.self),
       Sample("concurrency", "TurnPage", TurnsResponse.self),
       Sample("incidents", "IncidentPage", IncidentsResponse.self),
       Sample("sagas", "SagaPage", SagaListResponse.self), Sample("events", "EventPage", HistoryResponse.self),

@@ -139,7 +139,9 @@ struct PoolingTests {
         "lab", "--store", "memory", "--port", "0", "--people", engine.url, "--people-delay", "100ms", "--fault",
         "people.approval:fail,once",
       ], in: site.folder)
-    #expect(people.said.contains("answer the sagas of \(engine.url)"))
+    try await eventually("the people say whom they answer") {
+      people.said.contains("answer the sagas of \(engine.url)")
+    }
     let refused = try await LiveSaga.start(Self.workflow, key: "POOL-7", Self.input("POOL-7"), site, engine)
     try await refused.ends("compensated")
     let approved = try await LiveSaga.start(Self.workflow, key: "POOL-8", Self.input("POOL-8"), site, engine)

@@ -35,7 +35,9 @@ struct ReadmeWorkflowTests {
       [
         "serve", "--store", site.engineStore, "--port", "0", "--workflows", flows.path, "--services", "services.json",
       ], in: site.folder)
-    #expect(engine.said.contains("library-prep") && engine.said.contains("pooling"))
+    try await eventually("the engine names its services") {
+      engine.said.contains("library-prep") && engine.said.contains("pooling")
+    }
 
     // 2. The second plate waits for the turn of the first.
     let sagas = try await [

@@ -3,7 +3,9 @@
 #include <openssl/hmac.h>
 #include <openssl/sha.h>
 #include <openssl/bio.h>
+#include <openssl/err.h>
 #include <openssl/pem.h>
+#include <openssl/x509.h>
 
 // A key that has a password can't be read: nobody is asked for one.
 static inline int saga_no_password(char *buffer, int size, int writing, void *data) {

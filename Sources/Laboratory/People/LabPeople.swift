@@ -12,12 +12,17 @@ public struct LabPeople: Sendable {
   public struct Configuration: Sendable {
     /// The base address of the engine, without a slash at its end.
     public var engine: String
+    /// The key that the engine asks for, which may send signals and speak for others; nil for an engine without keys.
+    public var key: String?
     /// From the first look at a wait to its answer.
     public var delay = Duration.seconds(2)
     /// From one look to the next.
     public var every = Duration.seconds(1)
 
-    public init(engine: String) { self.engine = engine }
+    public init(engine: String, key: String? = nil) {
+      self.engine = engine
+      self.key = key
+    }
   }
 
   /// A request to the engine. Returns the status and the JSON of the answer.
@@ -198,15 +203,17 @@ public struct LabPeople: Sendable {
   }
 
   /// Sends over HTTP.
-  static func over(_ client: HTTPClient, to engine: String) -> Send {
+  static func over(_ client: HTTPClient, to configuration: Configuration) -> Send {
     { request in
       var headers: HTTPHeaders = ["Accept": "application/json"]
+      headers["Authorization"] = configuration.key.map { "Bearer \($0)" }
       if let key = request.key { headers["Idempotency-Key"] = key }
       if let sender = request.sender { headers["Saga-User"] = sender }
       if request.body != nil { headers["Content-Type"] = "application/json" }
       let response = try await client.send(
         HTTPClientRequest(
-          method: request.method, url: engine + request.target, headers: headers, body: request.body?.bytes() ?? [],
+          method: request.method, url: configuration.engine + request.target, headers: headers,
+          body: request.body?.bytes() ?? [],
           timeout: .seconds(30), maxResponseBytes: 64 << 20))
       return (response.status, (try? JSON(parsing: response.body)) ?? .null)
     }

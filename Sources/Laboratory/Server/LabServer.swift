@@ -111,7 +111,7 @@ public final class LabServer: Sendable {
       let client = HTTPClient()
       let people = LabPeople(
         configuration, faults: participants.gate.faults, environment: environment, log: log,
-        send: LabPeople.over(client, to: configuration.engine))
+        send: LabPeople.over(client, to: configuration))
       do {
         try await people.run()
       } catch {

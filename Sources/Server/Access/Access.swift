@@ -17,7 +17,7 @@ struct Access: Sendable {
   init(_ authenticator: (any Authenticator)? = nil) { self.authenticator = authenticator }
 
   /// How a caller was recognised.
-  enum SignIn: String, Sendable { case notNeeded, key, session }
+  enum SignIn: String, Sendable { case notNeeded, key, token, session }
 
   /// Recognises the caller of a request: by the header `Authorization`, or else by the console's cookie.
   /// - Throws: a problem with status 401, or `http.crossSite` for a cookie in a request that no page sends.
@@ -28,11 +28,15 @@ struct Access: Sendable {
     let cookie: String
     switch try Self.credential(of: request) {
     case .bearer(let bearer):
-      return (try await authenticator.caller(bearer: bearer, now: environment.wallNow()), .key)
+      let caller = try await authenticator.caller(bearer: bearer, now: environment.wallNow())
+      return (caller, caller.subject == nil ? .key : .token)
     case .session(let text): cookie = text
     case nil:
       throw AccessRefusal(
-        ServerErrorCode.keyMissing, "This engine asks for a key: send the header “Authorization: Bearer KEY”.")
+        ServerErrorCode.keyMissing,
+        authenticator.hasKeys
+          ? "This engine asks for a key: send the header “Authorization: Bearer KEY”."
+          : "This engine asks for a token of its OpenID provider: send the header “Authorization: Bearer TOKEN”.")
     }
     guard let first = sessions.caller(cookie, now: environment.now()),
       let caller = authenticator.current(first, now: environment.wallNow())
@@ -78,7 +82,7 @@ struct Access: Sendable {
     if given.isEmpty || isOfAProxy { return cookie.map { .session($0) } }
     guard given.count == 1, let bearer = bearer(given[0]) else {
       throw AccessRefusal(
-        ServerErrorCode.keyUnknown, "The header Authorization must come once, as “Bearer” and a key.")
+        ServerErrorCode.keyUnknown, "The header Authorization must come once, as “Bearer” and a key or token.")
     }
     return .bearer(bearer)
   }
@@ -90,11 +94,13 @@ struct Access: Sendable {
     return String(parts[1])
   }
 
-  static func sessionCookie(of request: HTTPServerRequest) -> String? {
+  static func sessionCookie(of request: HTTPServerRequest) -> String? { cookie(cookie, of: request) }
+
+  static func cookie(_ name: String, of request: HTTPServerRequest) -> String? {
     for header in request.headers.all("Cookie") {
       for pair in header.split(separator: ";") {
         let pair = pair.drop { $0 == " " }
-        if pair.hasPrefix("\(cookie)=") { return String(pair.dropFirst(cookie.count + 1)) }
+        if pair.hasPrefix("\(name)=") { return String(pair.dropFirst(name.count + 1)) }
       }
     }
     return nil
@@ -140,6 +146,8 @@ extension API {
   private func require(
     _ permission: Permission, _ caller: Caller, _ path: PathParameters, needsEngine: Bool
   ) async throws {
+    // A person whom a provider knows may have no role here. They may still ask who they are.
+    if permission == .signedIn { return }
     switch caller.reach(of: permission) {
     case .all: return
     case .none: throw Self.lacks(permission, caller)
@@ -186,12 +194,15 @@ extension Call {
     if PersonName(named).looksLike(PersonName(caller.person)) { return caller.person }
     throw AccessRefusal(
       ServerErrorCode.otherPerson,
-      "The key belongs to \(caller.person) and may not act for \(quoted(named)). Leave Saga-User out.")
+      "The \(caller.subject == nil ? "key" : "token") belongs to \(caller.person) and may not act for \(quoted(named)). Leave Saga-User out."
+    )
   }
 
-  /// Returns the way that a request came, for the audit: the program that sent it, its address, and the caller's key.
+  /// Returns the way that a request came, for the audit: the program that sent it, its address, and the caller's key or
+  /// name at the OpenID provider.
   func origin() throws(Problem) -> String {
     let origin = try request.origin()
+    if let subject = caller.subject { return "\(origin) oidc \(subject)" }
     guard let key = caller.keyID else { return origin }
     return "\(origin) key \(key)" + (caller.maySpeakForOthers ? " (\(caller.person))" : "")
   }

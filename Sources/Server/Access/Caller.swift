@@ -9,16 +9,20 @@ public struct Caller: Sendable, Hashable {
   public let maySpeakForOthers: Bool
   /// The public part of the key; nil for a caller without a key.
   public let keyID: String?
+  /// The OpenID provider's own name of the person, which never changes; nil for a caller without a token.
+  public let subject: String?
   /// When the caller is no longer recognised; nil when never.
   public let expiresAt: Timestamp?
 
   public init(
-    person: String, roles: [GrantedRole], maySpeakForOthers: Bool, keyID: String?, expiresAt: Timestamp?
+    person: String, roles: [GrantedRole], maySpeakForOthers: Bool, keyID: String?, subject: String? = nil,
+    expiresAt: Timestamp?
   ) {
     self.person = person
     self.roles = roles
     self.maySpeakForOthers = maySpeakForOthers
     self.keyID = keyID
+    self.subject = subject
     self.expiresAt = expiresAt
   }
 
@@ -44,6 +48,21 @@ public protocol Authenticator: Sendable {
 
   /// Why the callers can't be read in their newest form; nil when they can. The last ones that were read still count.
   var problem: AccessRefusal? { get }
+
+  /// The same for each place from which callers are read.
+  var problems: [AccessRefusal] { get }
+
+  /// The OpenID provider at which people sign in; nil without one.
+  var provider: OIDCProvider? { get }
+
+  /// Whether there can be keys of this engine.
+  var hasKeys: Bool { get }
+}
+
+extension Authenticator {
+  public var problems: [AccessRefusal] { problem.map { [$0] } ?? [] }
+  public var provider: OIDCProvider? { nil }
+  public var hasKeys: Bool { true }
 }
 
 /// The engine does not recognise the caller, or the caller lacks a role. The message never has a secret.

@@ -42,7 +42,8 @@ struct API: Sendable {
     do {
       // Before everything else: a caller without the right learns nothing about the request.
       let caller = try await admit(route, request, path)
-      let query = try QueryReader(request.query, known: route.facts.query)
+      let query = try QueryReader(
+        route.facts.takesAnyQuery ? [] : request.query, known: route.facts.query)
       if route.facts.method != "GET" { try request.requireJSONType() }
       if route.facts.needsEngine { try requireReady() }
       let response = try await route.handle(Call(request: request, caller: caller, path: path, query: query))

@@ -47,6 +47,8 @@ public struct RouteFacts: Sendable {
   public let summary: String
   /// The names of the query parameters that the route takes.
   public let query: [String]
+  /// Whether the route ignores parameters that it does not know.
+  let takesAnyQuery: Bool
   /// The names of the request headers that the route reads.
   public let headers: [String]
   /// The statuses of a request that succeeds, in ascending order.
@@ -60,13 +62,14 @@ public struct RouteFacts: Sendable {
   private init(
     _ asks: Permission, _ method: String, _ path: String, _ summary: String, query: [String], headers: [String],
     body: Body,
-    answers: [Int], needsEngine: Bool, own: [String]
+    answers: [Int], needsEngine: Bool, own: [String], takesAnyQuery: Bool = false
   ) {
     self.asks = asks
     self.method = method
     self.path = path
     self.summary = summary
     self.query = query
+    self.takesAnyQuery = takesAnyQuery
     self.headers = headers
     self.body = body
     self.answers = answers
@@ -110,7 +113,13 @@ public struct RouteFacts: Sendable {
   }
 
   /// A page for people and editors. The description of the API does not list it.
-  static func page(_ path: String) -> RouteFacts { get(.open, path, "", needsEngine: false) }
+  ///
+  /// - Parameter takesAnyQuery: true where an OpenID provider sends people back, with parameters of its own choice.
+  static func page(_ path: String, takesAnyQuery: Bool = false) -> RouteFacts {
+    RouteFacts(
+      .open, "GET", path, "", query: [], headers: [], body: .none, answers: [200], needsEngine: false, own: [],
+      takesAnyQuery: takesAnyQuery)
+  }
 
   /// Whether `docs/schema/openapi.json` describes the route.
   public var isDescribed: Bool { !summary.isEmpty }

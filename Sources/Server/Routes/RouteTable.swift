@@ -22,7 +22,7 @@ public enum Endpoint: String, CaseIterable, Sendable {
   case streamEvents, listActs, auditHead, verifyAudit
   case beginOperation, listOperations, getOperation, listOperationSagas, approveOperation, declineOperation
   case stopOperation
-  case whoAmI, signIn, signOut
+  case whoAmI, showSignIn, signIn, signOut, beginSignIn, finishSignIn
   case getHealth, getReadiness, getMetrics, getOpenAPI
   // Pages, which the description of the API does not list.
   case consolePage, consoleFile, errorIndex, errorPage, schemaFile, eventSchemaFile
@@ -239,9 +239,23 @@ public enum Endpoint: String, CaseIterable, Sendable {
     case .signIn:
       .post(
         .open, "/v1/session", "Sign in with a key", body: .object, needsEngine: false,
-        refuses: [ServerErrorCode.keyExpired, ServerErrorCode.keyRevoked, ServerErrorCode.keyUnknown])
+        refuses: ServerErrorCode.ofCredentials)
+    case .showSignIn:
+      .get(.open, "/v1/session", "Show how to sign in", needsEngine: false)
     case .signOut:
       .post(.open, "/v1/session/end", "Sign out", body: .optionalObject, needsEngine: false)
+    case .beginSignIn:
+      .post(
+        .open, "/v1/session/provider", "Begin to sign in at the OpenID provider", body: .optionalObject,
+        needsEngine: false, refuses: [ServerErrorCode.providerOff, ServerErrorCode.providerUnavailable])
+    case .finishSignIn:
+      .post(
+        .open, "/v1/session/provider/finish", "Finish the sign-in at the OpenID provider", body: .object,
+        needsEngine: false,
+        refuses: [
+          ServerErrorCode.providerOff, ServerErrorCode.providerUnavailable, ServerErrorCode.roleMissing,
+          ServerErrorCode.signInFailed,
+        ])
     case .getHealth:
       .get(.open, "/healthz", "Check that the process is alive", needsEngine: false)
     case .getReadiness:
@@ -299,7 +313,7 @@ public enum Endpoint: String, CaseIterable, Sendable {
       .post(
         .operate, "/v1/operations/{id}/stop", "Stop an operation", headers: RouteFacts.who, body: .object,
         refuses: [EngineErrorCode.operationEnded, EngineErrorCode.sagaReasonMissing])
-    case .consolePage: .page("/")
+    case .consolePage: .page("/", takesAnyQuery: true)
     case .consoleFile: .page("/console/{file}")
     case .errorIndex: .page("/errors")
     case .errorPage: .page("/errors/{code}")

@@ -234,13 +234,14 @@ struct APIRefusal: CodedError {
     switch status {
     case 401:
       [
-        "Give your key in a file with --key-file FILE or the variable \(APIClient.keyFileVariable), or in the variable "
+        "Give your key or token in a file with --key-file FILE or the variable \(APIClient.keyFileVariable), or in the variable "
           + "\(APIClient.keyVariable)."
       ]
     case 404 where code.hasPrefix("echo."): []
     case 404 where code.hasPrefix("notice."): ["`saga notices` lists the destinations."]
     case 404: ["`saga list` lists the sagas, `saga workflows list` the workflows."]
     case 409 where code.hasPrefix("saga."): ["`saga show ID` shows the saga as it is now."]
+    case 503 where code.hasPrefix("access."): ["A key of `saga key create` counts while the provider is away."]
     case 503: ["The engine is starting, or its store is not available. `saga status` says which. Try again later."]
     case 500...: ["This is an error of the engine. Its log says more."]
     default: []

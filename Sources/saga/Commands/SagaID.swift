@@ -13,7 +13,7 @@ extension Invocation {
     if UniqueID(text) != nil { return text.lowercased() }
     let parts = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
     guard !text.isEmpty else { throw usage("an empty word is not a saga: write its id, or its key") }
-    let lookup = SagaLookup(client: client)
+    let lookup = SagaLookup(client: try client)
     guard parts.count == 2, !parts[0].isEmpty, !parts[1].isEmpty else { return try await lookup.id(of: text) }
     do {
       let saga: SagaResponse = try await client.get(.getSagaByKey, String(parts[0]), String(parts[1])).read()

@@ -41,8 +41,9 @@ let labCommand = CommandSpec(
     .init(
       says: "Every tenth storing is done but not answered",
       line: "saga lab --fault storage.store:drop-answer,every=10"),
-    .init(says: "Commands over Kafka as well as over HTTP", line: "saga lab --kafka broker:9092"),
-    .init(says: "The services as workers", line: "saga lab --engine http://127.0.0.1:8080"),
+    .init(
+      says: "Its services take tasks, and its people answer",
+      line: "saga lab --engine 127.0.0.1:8080 --people 127.0.0.1:8080"),
   ]
 ) { invocation in
   let terminal = invocation.terminal
@@ -59,8 +60,8 @@ let labCommand = CommandSpec(
   let people = try invocation.people()
   let configuration = try invocation.listening(port: LabAddress.usualPort)
   let kafka = try invocation.labKafka()
-  let tasks = try invocation.arguments.value("engine").map {
-    LabTasks.Configuration(engine: APIClient.address($0), key: try invocation.accessKey())
+  let tasks = try invocation.engineAddress("engine").map {
+    LabTasks.Configuration(engine: $0, key: try invocation.accessKey())
   }
   let log = try invocation.log(usual: .error)
   let shutdown = Shutdown.listening(on: terminal, withInput: invocation.arguments.has("stop-with-input"))
@@ -108,15 +109,21 @@ let labCommand = CommandSpec(
 }
 
 extension Invocation {
+  /// Returns the address of an engine that an option names.
+  fileprivate func engineAddress(_ option: String) throws -> String? {
+    guard let text = arguments.value(option) else { return nil }
+    let address = APIClient.address(text)
+    if let mistake = WebAddress.mistake(in: address) { throw usage("--\(option): the URL \(mistake)") }
+    return address
+  }
+
   /// `--people` and `--people-delay`.
   fileprivate func people() throws -> LabPeople.Configuration? {
-    guard var url = arguments.value("people") else {
+    guard let url = try engineAddress("people") else {
       if arguments.value("people-delay") != nil { throw usage("--people-delay needs an engine: --people URL") }
       return nil
     }
-    if let mistake = WebAddress.mistake(in: url) { throw usage("--people: the URL \(mistake)") }
-    while url.hasSuffix("/") { url.removeLast() }
-    var people = LabPeople.Configuration(engine: url)
+    var people = LabPeople.Configuration(engine: url, key: try accessKey())
     if let delay = try time("people-delay") { people.delay = delay }
     return people
   }

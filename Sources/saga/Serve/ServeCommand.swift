@@ -32,6 +32,10 @@ let serveCommand = CommandSpec(
       help: "ask every caller for one of the keys in this file; see `saga key create`. Without it, callers on this "
         + "machine need none"),
     OptionSpec(
+      "oidc", value: "FILE",
+      help: "take the tokens of an OpenID provider, beside the keys or alone: issuer, audience, roles; see "
+        + "docs/security.md"),
+    OptionSpec(
       "service", value: "NAME=URL", repeats: true,
       help: "a service that workflows may call; with ,tombstones behind it when an undo that comes first makes the "
         + "late command refuse"),
@@ -68,6 +72,8 @@ struct EngineProcess {
   private let http: HTTPServerConfiguration
   /// Nil when callers need no key.
   private let keys: KeyFile?
+  /// Nil when no OpenID provider knows the callers.
+  private let openID: OIDCSettings?
   private let services: [ServiceEntry]
   private let kafka: KafkaSettings?
   private let notices: NoticeSettings
@@ -90,7 +96,8 @@ struct EngineProcess {
     location = try invocation.store(else: .sqlite(path: ".saga/engine.db"))
     readLocation = try invocation.readStore() ?? location.besideIt
     let keyPath = invocation.arguments.value("keys")
-    http = try invocation.listening(port: 8080, asksWhoCalls: keyPath != nil)
+    let openIDPath = invocation.arguments.value("oidc")
+    http = try invocation.listening(port: 8080, asksWhoCalls: keyPath != nil || openIDPath != nil)
     let named = try invocation.services()
     let isConfigured = invocation.arguments.value("services") != nil || !named.isEmpty
     services = isConfigured ? named : LabAddress.services(at: LabAddress.usual)
@@ -101,6 +108,17 @@ struct EngineProcess {
     let log = try invocation.log(usual: .warning)
     self.log = log
     keys = try keyPath.map { path throws(AccessRefusal) in try KeyFile(path: path, log: log) }
+    openID = try openIDPath.map { path throws(AccessRefusal) in
+      try OIDCSettings(path: path, variables: invocation.variables)
+    }
+    // A token with fewer claims would make a second person of one.
+    if let openID, openID.personClaim == nil, !approvals.isEmpty {
+      throw CLIError(
+        CLIErrorCode.configurationInvalid,
+        "--requires-approval tells two people apart by their names, and the file of --oidc does not say which claim has "
+          + "the name",
+        advice: ["Add \"person\": \"CLAIM\" with a claim that a person can't change."])
+    }
     stopsWithInput = invocation.arguments.has("stop-with-input")
     learnsExpectations = !invocation.arguments.has("no-learned-overdue")
     takesUpHeld = invocation.arguments.has("take-up-held")
@@ -177,10 +195,18 @@ struct EngineProcess {
         engine: engine, store: store,
         destinations: try notices.destinations(kafka: kafka, client: client, environment: environment, log: log),
         configuration: notices.configuration, environment: environment, log: log)
+      let provider = openID.map { settings in
+        OIDCProvider(settings, environment: environment, log: log) { request throws(HTTPClientError) in
+          try await client.send(request)
+        }
+      }
       let server = APIServer(
-        engine: engine, events: store, kafka: wire, notices: told, authenticator: keys, configuration: configuration,
+        engine: engine, events: store, kafka: wire, notices: told, authenticator: authenticator(provider),
+        configuration: configuration,
         environment: environment,
         log: log)
+      let reading = Task { await provider?.run() }
+      defer { reading.cancel() }
       let end = try await serve(engine, server, wire, told, port: &port, isFirst: isFirst, until: shutdown)
       await executor?.close()
       result = .success(end)
@@ -192,6 +218,13 @@ struct EngineProcess {
     await readStore.close()
     await store.close()
     return try result.get()
+  }
+
+  /// Returns what recognises callers; nil when every caller may do everything.
+  private func authenticator(_ provider: OIDCProvider?) -> (any Authenticator)? {
+    guard let provider else { return keys }
+    guard let keys else { return provider }
+    return Callers(keys: keys, tokens: provider)
   }
 
   /// Returns the file in which the engine notes its computations. Without a file, the next start holds no saga.
@@ -275,9 +308,12 @@ struct EngineProcess {
       terminal.line("  console    http://\(http.host):\(port)/")
       terminal.line("  store      \(location.shown)")
       terminal.line("  services   \(services.map(\.name).joined(separator: ", "))")
-      if keys != nil {
-        terminal.line("  access     with a key; see `saga help key create`")
-        if !http.isLoopback { terminal.line("  plaintext  keys travel unencrypted: put a proxy with TLS in front") }
+      if keys != nil || openID != nil {
+        if keys != nil { terminal.line("  access     with a key; see `saga help key create`") }
+        if let openID { terminal.line("  access     with a token of \(openID.issuer)") }
+        if !http.isLoopback {
+          terminal.line("  plaintext  keys and tokens travel unencrypted: put a proxy with TLS in front")
+        }
       } else if http.isLoopback {
         terminal.line("  access     no sign-in is needed: only programs on this machine can connect")
       } else {

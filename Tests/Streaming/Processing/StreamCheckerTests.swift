@@ -78,7 +78,7 @@ struct StreamCheckerTests {
       """
     let expected = """
       s.json:2:11: error: "samples per hour" is not a name: it begins with a letter or _ and goes on with letters, digits, \
-      _, . and -, 100 at most [stream.invalid] at /name
+      _, . and -, 100 at most (did you mean "samples-per-hour"?) [stream.invalid] at /name
       s.json:3:3: error: a stream has no member "counts" (did you mean "count"?) [stream.invalid] at /counts
       s.json:4:11: error: a join needs "lateness": how far out of order events may come and still count (0s: not at all) \
       [stream.invalid] at /join

@@ -32,15 +32,13 @@ struct GeneratedClientTests {
       command: "pyopenapi-gen gen openapi.json --project-root . --output-package saga_client --no-postprocess"),
   ]
 
-  private static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-    .deletingLastPathComponent().deletingLastPathComponent()
-  private static let scripts = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appending(path: "Python")
+  private static let scripts = PythonEnvironment.scripts
 
   @Test(
     "A generated client reads every answer, starts, lists, signals and operates a saga, and gets refusals",
     arguments: generators)
   func uses(_ generator: Generator) async throws {
-    guard let python = try await Self.environment(for: generator) else { return }
+    guard let python = try await PythonEnvironment.folder(of: generator.name) else { return }
     let site = try await Site(.sqlite)
     let engine = try await SagaProcess.listening(
       ["serve", "--store", site.engineStore, "--port", "0"], in: site.folder)
@@ -101,40 +99,9 @@ struct GeneratedClientTests {
     #expect(lines.contains("pip install \(version)"))
   }
 
-  /// The folder of a Python environment with the generator in it, kept in `.build` until its needs change.
-  /// - Returns: nil when PyPI can't be reached; in continuous integration that is a failure.
-  private static func environment(for generator: Generator) async throws -> URL? {
-    let needs = scripts.appending(path: "\(generator.name).requirements.txt")
-    let text = try String(contentsOf: needs, encoding: .utf8)
-    let folder = root.appending(path: ".build/python/\(generator.name)")
-    let mark = folder.appending(path: "needs.txt")
-    if (try? String(contentsOf: mark, encoding: .utf8)) == text { return folder }
-    try? FileManager.default.removeItem(at: folder)
-    try FileManager.default.createDirectory(
-      at: folder.deletingLastPathComponent(), withIntermediateDirectories: true)
-    let made = try await run(URL(fileURLWithPath: "/usr/bin/env"), ["python3", "-m", "venv", folder.path])
-    try #require(made.status == 0, "No Python environment; run scripts/install-needs test. \(made.said)")
-    let installed = try await run(
-      folder.appending(path: "bin/pip"),
-      ["install", "--quiet", "--disable-pip-version-check", "--no-deps", "-r", needs.path])
-    guard installed.status == 0 else {
-      let what: Comment =
-        "\(generator.name) could not be installed, so that no client was generated: is PyPI out of reach? \(installed.said)"
-      if Site.isCI { Issue.record(what) } else { Issue.record(what, severity: .warning) }
-      return nil
-    }
-    try text.write(to: mark, atomically: true, encoding: .utf8)
-    return folder
-  }
-
   private static func run(
     _ program: URL, _ words: [String], in folder: URL? = nil, python: URL? = nil, modules: [String] = []
   ) async throws -> (status: Int32, said: String) {
-    var variables = ["PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": modules.joined(separator: ":")]
-    if let python {
-      variables["PATH"] = "\(python.path)/bin:\(ProcessInfo.processInfo.environment["PATH"] ?? "")"
-    }
-    let result = try await TestProcess.run(program.path, words, in: folder, variables: variables)
-    return (result.status, String(decoding: result.bytes, as: UTF8.self))
+    try await PythonEnvironment.run(program, words, in: folder, python: python, modules: modules)
   }
 }

@@ -36,6 +36,7 @@ struct SignInTests {
     let page = try await browser.newPage()
     try await page.open("\(engine.url)/#/saga/\(id)")
     try await page.waitForText("Sign in", in: "main h1")
+    try await page.waitForText("Your key", in: "main")
     #expect(try await page.run(PageChecks.names) == [])
     try await page.click("#key")
     try await page.type("tsk_wrong")

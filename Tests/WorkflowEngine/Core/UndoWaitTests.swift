@@ -192,7 +192,7 @@ struct UndoWaitTests {
       pool.awaitedUndoChild == UndoChildTests.link() && pool.undoChildrenEnded == 1 && pool.undoWait?.until == nil)
     #expect(state.snapshot["schema"] == 8)
     #expect(try SagaState(snapshot: state.snapshot) == state)
-    #expect(throws: UnreadableEvent.self) { try SagaState(snapshot: stored(9)) }
+    #expect(throws: UnreadableEvent.self) { try SagaState(snapshot: stored(10)) }
   }
 
   // MARK: Early signals
@@ -307,7 +307,7 @@ struct UndoWaitTests {
         "signal binned", "tubes[T3] undone answered", "undo tubes[T1] waits", "kept signal binned to tubes[T1]",
         "tubes[T1] undone answered",
       ])
-    #expect(saga.state?.snapshot["schema"] == 8)
+    #expect(saga.state?.snapshot["schema"] == 9)
     #expect(
       try saga.when(Self.give(["tube": "T2"], "2")) == [
         "signal binned", "tubes[T2] undone answered", "tubes undone", "undo a 1",

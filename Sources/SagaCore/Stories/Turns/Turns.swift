@@ -143,9 +143,8 @@ extension Decider {
   mutating func take(_ offers: [TurnOffer]) {
     guard state.end == nil, !state.isPaused else { return }
     for offer in offers {
-      guard let turn = offer.step.map({ state.turn(of: $0) }) ?? state.ownTurn, !turn.isTaken, turn.key == offer.key else {
-        continue
-      }
+      let waiting: Turn? = offer.step.map { state.turn(of: $0) } ?? state.ownTurn
+      guard let turn = waiting, !turn.isTaken, turn.key == offer.key else { continue }
       emit(TurnTaken(step: turn.step, phase: turn.phase, key: turn.key))
     }
   }

@@ -8,11 +8,12 @@ import re
 FOLDER = pathlib.Path(__file__).parents[3] / "Server" / "Answers"
 # The beginning of a file's name, and the schema of the answer. The longest beginning counts.
 SCHEMAS = {
-    "audit": "ActPage", "caller": "Caller", "calls": "CallPage", "check": "CheckResult", "concurrency": "TurnPage", "items": "ItemPage", "document": "SagaDocument", "echo": "Echo", "echo-rewind": "Rewound",
+    "audit": "ActPage", "caller": "Caller", "calls": "CallPage", "check": "CheckResult", "concurrency": "TurnPage", "incidents": "IncidentPage", "items": "ItemPage", "document": "SagaDocument", "echo": "Echo", "echo-rewind": "Rewound",
     "events": "EventPage", "notice-resend": "NoticeResend", "notice-test": "NoticeTest", "notices": "Notices",
     "operation": "Operation", "operation-preview": "OperationPreview", "operation-sagas": "OperationSagaPage",
     "operations": "OperationPage", "problem-": "Problem", "projections": "Projections", "readiness": "Readiness",
-    "registration": "Registration", "saga-": "Saga", "sagas": "SagaPage", "signal": "SignalAnswer",
+    "registration": "Registration", "saga-": "Saga", "sagas": "SagaPage", "sign-in-begun": "SignInBegun",
+    "sign-in-options": "SignInOptions", "signal": "SignalAnswer",
     "task-answered": "TaskAnswered", "task-heartbeat": "TaskHeartbeat", "task-poll": "TaskPoll", "tasks": "TaskList",
     "statistics": "Statistics", "stats": "Stats", "timeline": "Timeline", "workflow": "Workflow",
     "workflows": "WorkflowPage",
