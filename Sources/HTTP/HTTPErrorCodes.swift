@@ -1,6 +1,9 @@
 import Values
 
 extension HTTPErrorCode {
+  // The client's, beside those that every module knows.
+  public static let addressRefused = "http.addressRefused"
+
   // Codes of the server's and the router's answers.
   public static let badRequest = "http.badRequest"
   public static let ambiguousLength = "http.ambiguousLength"

@@ -27,5 +27,8 @@ extension EngineErrorCode {
   // The executors of attempts.
   public static let serviceUnknown = "service.unknown"
   public static let serviceBusy = "service.busy"
+  public static let serviceSecretUnreadable = "service.secretUnreadable"
+  public static let serviceTokenUnavailable = "service.tokenUnavailable"
+  public static let serviceTokenRefused = "service.tokenRefused"
   public static let kafkaNotConfigured = "kafka.notConfigured"
 }

@@ -40,12 +40,53 @@ struct EasyHandle {
     // A proxy's answer to CONNECT is not the server's answer.
     try set(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1)
     try set(CURLOPT_USERAGENT, configuration.userAgent)
-    if let authorities = configuration.certificateAuthorities { try set(CURLOPT_CAINFO, authorities) }
+    try setTLS(request.tls, configuration)
     if !configuration.usesProxyFromEnvironment { try set(CURLOPT_PROXY, "") }
     try setMethodAndBody(request)
     try setHeaders(transfer)
     transfer.easy = pointer
     try setCallbacks(transfer)
+    if !configuration.reachesRefusedAddresses { try checkAddresses(transfer) }
+    try setNames(configuration.namesForTests, transfer)
+  }
+
+  private func setTLS(_ tls: HTTPClientTLS, _ configuration: HTTPClientConfiguration) throws(HTTPClientError) {
+    if let authorities = tls.certificateAuthorities {
+      try set(CURLOPT_CAINFO, authorities)
+      // libcurl would keep the authorities of a file for a day, although the file changed.
+      try set(CURLOPT_CA_CACHE_TIMEOUT, 0)
+    } else if let authorities = configuration.certificateAuthorities {
+      try set(CURLOPT_CAINFO, authorities)
+    }
+    guard let certificate = tls.certificate else { return }
+    try set(CURLOPT_SSLCERT, certificate)
+    try set(CURLOPT_SSLKEY, tls.key ?? certificate)
+    // Without this OpenSSL would ask the terminal for the passphrase of an encrypted key.
+    try set(CURLOPT_KEYPASSWD, "")
+  }
+
+  /// libcurl opens no socket to an address of `RefusedAddress`. The check sees the address to which the connection goes,
+  /// so a name that resolves to another address at the second look gets nothing.
+  private func checkAddresses(_ transfer: Transfer) throws(HTTPClientError) {
+    let check = transfer.peerCheck
+    check.pointee.context = Unmanaged.passUnretained(transfer).toOpaque()
+    check.pointee.may_connect = { context, family, address, length in
+      guard let address else { return 0 }
+      let bytes = UnsafeRawBufferPointer(start: address, count: length)
+      guard let refused = RefusedAddress.of(family: family, bytes) else { return 1 }
+      Transfer.from(context)?.refusedAddress = refused
+      return 0
+    }
+    try self.check(tracseq_curl_set_peer_check(pointer, check))
+  }
+
+  private func setNames(_ names: [String], _ transfer: Transfer) throws(HTTPClientError) {
+    guard !names.isEmpty else { return }
+    for name in names {
+      guard let list = curl_slist_append(transfer.nameList, name) else { throw Self.refused("out of memory") }
+      transfer.nameList = list
+    }
+    try check(tracseq_curl_set_pointer(pointer, CURLOPT_RESOLVE, UnsafeMutableRawPointer(transfer.nameList)))
   }
 
   private func setMethodAndBody(_ request: HTTPClientRequest) throws(HTTPClientError) {

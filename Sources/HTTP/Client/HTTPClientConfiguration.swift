@@ -14,11 +14,17 @@ public struct HTTPClientConfiguration: Sendable, Hashable {
   public var certificateAuthorities: String?
   /// Whether the proxies that the environment names (`http_proxy`, …) are used.
   public var usesProxyFromEnvironment: Bool
+  /// Whether calls may reach the addresses that `RefusedAddress` lists: link-local ones, those of a cloud's metadata, and
+  /// those that name no single machine. The address of each new connection counts, whatever name led to it.
+  public var reachesRefusedAddresses: Bool
+  /// Addresses of names instead of those that the name server gives, as `HOST:PORT:ADDRESS`. For tests.
+  package var namesForTests: [String] = []
 
   public init(
     connectTimeout: Duration = .seconds(10), maxInFlight: Int = 256, maxInFlightPerHost: Int = 128,
     maxResponseHeaderBytes: Int = 64 << 10, userAgent: String = "tracseq-sagas",
-    certificateAuthorities: String? = nil, usesProxyFromEnvironment: Bool = false
+    certificateAuthorities: String? = nil, usesProxyFromEnvironment: Bool = false,
+    reachesRefusedAddresses: Bool = false
   ) {
     self.connectTimeout = connectTimeout
     self.maxInFlight = maxInFlight
@@ -27,5 +33,6 @@ public struct HTTPClientConfiguration: Sendable, Hashable {
     self.userAgent = userAgent
     self.certificateAuthorities = certificateAuthorities
     self.usesProxyFromEnvironment = usesProxyFromEnvironment
+    self.reachesRefusedAddresses = reachesRefusedAddresses
   }
 }

@@ -12,10 +12,13 @@ public struct HTTPClientRequest: Sendable, Hashable {
   /// Whether a response whose status is known counts although its body isn't whole: `HTTPClientResponse.bodyError` then
   /// says why. If not, the call fails with that error.
   public var takesPartialBody: Bool
+  /// The trust and the certificate of this call; the client's own trust without them.
+  public var tls: HTTPClientTLS
 
   public init(
     method: String = "GET", url: String, headers: HTTPHeaders = [:], body: [UInt8] = [],
-    timeout: Duration = .seconds(30), maxResponseBytes: Int = 8 << 20, takesPartialBody: Bool = false
+    timeout: Duration = .seconds(30), maxResponseBytes: Int = 8 << 20, takesPartialBody: Bool = false,
+    tls: HTTPClientTLS = HTTPClientTLS()
   ) {
     self.method = method
     self.url = url
@@ -24,6 +27,23 @@ public struct HTTPClientRequest: Sendable, Hashable {
     self.timeout = timeout
     self.maxResponseBytes = maxResponseBytes
     self.takesPartialBody = takesPartialBody
+    self.tls = tls
+  }
+}
+
+/// Files in PEM for TLS. Each new connection reads them, so a renewed certificate needs no restart.
+public struct HTTPClientTLS: Sendable, Hashable {
+  /// The certificate authorities to trust instead of the client's; nil for the client's.
+  public var certificateAuthorities: String?
+  /// The certificate that the client shows, with the certificates of its issuers behind it; nil for none.
+  public var certificate: String?
+  /// The private key of `certificate`, without a passphrase; nil when it is in the same file.
+  public var key: String?
+
+  public init(certificateAuthorities: String? = nil, certificate: String? = nil, key: String? = nil) {
+    self.certificateAuthorities = certificateAuthorities
+    self.certificate = certificate
+    self.key = key
   }
 }
 

@@ -14,6 +14,11 @@ final class Transfer: @unchecked Sendable {
 
   private var continuation: CheckedContinuation<Outcome, Never>?
   var headerList: UnsafeMutablePointer<curl_slist>?
+  var nameList: UnsafeMutablePointer<curl_slist>?
+  /// The call of libcurl's before each connection.
+  let peerCheck = UnsafeMutablePointer<tracseq_curl_peer_check>.allocate(capacity: 1)
+  /// The address to which no connection was opened, because it is a `RefusedAddress`.
+  var refusedAddress: RefusedAddress?
   /// The limit on the headers of the answer.
   var maxHeaderBytes = 0
   /// The handle that carries it.
@@ -37,9 +42,14 @@ final class Transfer: @unchecked Sendable {
     self.request = request
     origin = request.origin
     deadline = .now + request.timeout
+    peerCheck.initialize(to: tracseq_curl_peer_check())
   }
 
-  deinit { curl_slist_free_all(headerList) }
+  deinit {
+    curl_slist_free_all(headerList)
+    curl_slist_free_all(nameList)
+    peerCheck.deallocate()
+  }
 
   func begin(_ continuation: CheckedContinuation<Outcome, Never>) { self.continuation = continuation }
 

@@ -29,6 +29,11 @@ extension Transfer {
         (HTTPErrorCode.cancelled, "The call was cancelled.")
       } else if tooLarge {
         (HTTPErrorCode.responseTooLarge, "The response from \(origin) is longer than allowed.")
+      } else if let refusedAddress, result == CURLE_COULDNT_CONNECT, !sent {
+        (
+          HTTPErrorCode.addressRefused,
+          "\(origin) leads to \(refusedAddress.text), \(refusedAddress.kind). No call goes there."
+        )
       } else if refusedRepeat {
         (
           HTTPErrorCode.connectionLost,

@@ -18,7 +18,10 @@ public struct Service: Sendable, Hashable {
   /// The number of calls that may be under way at once.
   public let maxInFlight: Int
 
-  public init(name: String, baseURL: String, keepsTombstones: Bool = false, maxInFlight: Int = 64) {
+  /// `maxInFlight` of a service for which the operator sets no other number.
+  public static let usualInFlight = 64
+
+  public init(name: String, baseURL: String, keepsTombstones: Bool = false, maxInFlight: Int = Service.usualInFlight) {
     self.name = name
     self.baseURL = baseURL.hasSuffix("/") ? String(baseURL.dropLast()) : baseURL
     self.keepsTombstones = keepsTombstones

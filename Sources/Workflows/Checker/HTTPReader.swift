@@ -12,12 +12,6 @@ extension ActionReader {
     case delete = "DELETE"
   }
 
-  /// The lower-case names of headers that the engine or the connection sets itself.
-  private static let ownHeaders: Set<String> = [
-    "idempotency-key", "compensates", "saga-id", "traceparent", "host", "content-length", "transfer-encoding",
-    "connection", "upgrade", "te", "trailer", "expect", "keep-alive", "proxy-connection",
-  ]
-
   mutating func http(_ json: JSON, at pointer: JSONPointer) -> HTTPAction? {
     let what = "an http action"
     guard
@@ -38,7 +32,7 @@ extension ActionReader {
     let method = reader.word("method", of: Method.self)
     if !reader.has("path") { reader.missing("path", of: what) }
     let path = path(in: reader)
-    let headers = headers(in: reader) { Self.ownHeaders.contains($0) }
+    let headers = headers(in: reader) { HTTPAction.ownHeaders.contains($0) }
     let query = texts("query", in: reader)
     let body = reader.members["body"].flatMap { template($0, at: reader.pointer(to: "body")) }
     if reader.has("body"), let method, method == .get || method == .head {

@@ -57,6 +57,13 @@ public struct HTTPAction: Sendable, Hashable {
 
   public static let defaultSuccess: [ClosedRange<Int>] = [200...299]
 
+  /// The lower-case names of headers that the engine or the connection sets itself. Neither a workflow nor the
+  /// configuration of a service sets them.
+  public static let ownHeaders: Set<String> = [
+    "idempotency-key", "compensates", "saga-id", "traceparent", "host", "content-length", "transfer-encoding",
+    "connection", "upgrade", "te", "trailer", "expect", "keep-alive", "proxy-connection",
+  ]
+
   public init(
     service: String, method: String, path: TextTemplate, headers: [NamedText] = [], query: [NamedText] = [],
     body: Template? = nil, success: [ClosedRange<Int>] = HTTPAction.defaultSuccess

@@ -2,7 +2,9 @@ import HTTP
 
 extension APIClient {
   /// One client for the process: its connections are kept open between calls.
-  private static let http = HTTPClient(HTTPClientConfiguration(userAgent: "saga/\(ProgramVersion.text)"))
+  private static let http = HTTPClient(
+    // The person at the terminal names the engine, which may be on a link-local address of the same cable.
+    HTTPClientConfiguration(userAgent: "saga/\(ProgramVersion.text)", reachesRefusedAddresses: true))
 
   /// Sends by libcurl.
   static let overHTTP: Send = { (url, request) async throws(APIUnreachable) in

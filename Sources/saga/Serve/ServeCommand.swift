@@ -39,7 +39,7 @@ let serveCommand = CommandSpec(
       "service", value: "NAME=URL", repeats: true,
       help: "a service that workflows may call; with ,tombstones behind it when an undo that comes first makes the "
         + "late command refuse"),
-    OptionSpec("services", value: "FILE", help: "the same as a JSON file"),
+    OptionSpec("services", value: "FILE", help: "the same as a JSON file, with headers, tokens, limits and TLS"),
     OptionSpec(
       "requires-approval", value: "VERBS", words: OperatorVerb.Name.allCases.map(\.rawValue),
       help: "verbs that wait until a second person agrees, as abandon,resolve; see `saga ops approve`"),
@@ -250,8 +250,13 @@ struct EngineProcess {
   ) -> Engine {
     let http = HTTPStepExecutor(
       client: client,
-      services: services.map { Service(name: $0.name, baseURL: $0.url, keepsTombstones: $0.tombstones) },
-      clock: environment.clock)
+      services: services.map { entry in
+        Service(
+          name: entry.name, baseURL: entry.url, keepsTombstones: entry.tombstones,
+          maxInFlight: entry.maxInFlight ?? Service.usualInFlight)
+      },
+      access: Dictionary(services.map { ($0.name, $0.access) }, uniquingKeysWith: { first, _ in first }),
+      clock: environment.clock, log: log)
     var configuration = Engine.Configuration(
       services: Set(services.map(\.name)), kafkaServices: Set(self.kafka?.services.map(\.name) ?? []))
     configuration.approvals = approvals

@@ -1,4 +1,5 @@
 import Foundation
+import HTTPSteps
 import JSON
 import Workflows
 
@@ -9,6 +10,10 @@ struct ServiceEntry: Sendable, Equatable {
   let url: String
   /// Whether the participant refuses a late command after an early undo.
   let tombstones: Bool
+  /// The calls that may be under way at once; nil for the usual number.
+  var maxInFlight: Int?
+  /// Headers, tokens, the limit of a call's time, and TLS.
+  var access = ServiceAccess()
 }
 
 /// The services that workflows may call, by `--service` and `--services`.
@@ -45,7 +50,9 @@ enum ServiceList {
 
   private static func entry(name: String, url: String, tombstones: Bool) -> Result<ServiceEntry, Mistake> {
     if let mistake = mistake(inName: name) { return .failure(Mistake(mistake)) }
-    if let mistake = WebAddress.mistake(in: url) { return .failure(Mistake("\(name): the URL \(mistake)")) }
+    if let mistake = WebAddress.mistake(in: url) ?? WebAddress.refusal(of: url) {
+      return .failure(Mistake("\(name): the URL \(mistake)"))
+    }
     return .success(ServiceEntry(name: name, url: trimmed(url), tombstones: tombstones))
   }
 
@@ -56,23 +63,32 @@ enum ServiceList {
   }
 
   /// `{"samples": {"url": "http://…", "tombstones": true}, "mail": "http://…"}`
-  static func entries(_ json: JSON, file: String) throws(CLIError) -> [ServiceEntry] {
+  /// - Parameter variables: of the process's environment, for `env:NAME`.
+  static func entries(
+    _ json: JSON, file: String, variables: [String: String] = [:]
+  ) throws(CLIError) -> [ServiceEntry] {
     guard case .object(let members) = json else { throw wrong(file, "is no object of services") }
     var entries: [ServiceEntry] = []
     for (name, value) in members {
-      if let unknown = value.objectValue?.keys.first(where: { !["url", "tombstones"].contains($0) }) {
-        throw wrong(file, "says \"\(unknown)\" of \"\(name)\", and a service has \"url\" and \"tombstones\"")
-      }
       guard let url = value.stringValue ?? value["url"]?.stringValue else {
         throw wrong(file, "gives \"\(name)\" no \"url\" that begins with http:// or https://")
       }
       guard value["tombstones"] == nil || value["tombstones"]?.boolValue != nil else {
         throw wrong(file, "says of \"\(name)\" something else than true or false for \"tombstones\"")
       }
-      switch entry(name: name, url: url, tombstones: value["tombstones"]?.boolValue ?? false) {
-      case .success(let entry): entries.append(entry)
+      var entry: ServiceEntry
+      switch Self.entry(name: name, url: url, tombstones: value["tombstones"]?.boolValue ?? false) {
+      case .success(let read): entry = read
       case .failure(let mistake): throw wrong(file, "can't be used: \(mistake.text)")
       }
+      do throws(Mistake) {
+        let reader = try ServiceReader(value.objectValue ?? [:], known: ServiceReader.members, variables: variables)
+        entry.access = try reader.access(isSecure: entry.url.lowercased().hasPrefix("https://"))
+        entry.maxInFlight = try reader.number("maxInFlight", within: 1...10_000)
+      } catch {
+        throw wrong(file, "can't be used: \(name): \(error.text)")
+      }
+      entries.append(entry)
     }
     return entries
   }
@@ -106,7 +122,7 @@ extension Invocation {
   func services() throws -> [ServiceEntry] {
     var entries: [ServiceEntry] = []
     if let file = arguments.value("services") {
-      entries += try ServiceList.entries(try json(of: file), file: file)
+      entries += try ServiceList.entries(try json(of: file), file: file, variables: variables)
     }
     for text in arguments.values("service") {
       let entry: ServiceEntry

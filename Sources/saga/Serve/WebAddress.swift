@@ -1,4 +1,5 @@
 import Foundation
+import HTTP
 
 /// A configured `http` or `https` address. The process reports its errors at the start, not at each call.
 enum WebAddress {
@@ -26,6 +27,15 @@ enum WebAddress {
       return "holds a ? and a query: a step writes its parameters into \"query\""
     }
     return mistakeInTarget(target)
+  }
+
+  /// Returns why a service can't be at the address, as the end of a sentence about it; nil for a name, and for an address
+  /// that may be called. The client checks again to which address a name leads.
+  static func refusal(of address: String) -> String? {
+    guard let slashes = address.firstRange(of: "://") else { return nil }
+    let authority = address[slashes.upperBound...].prefix { !"/?#".contains($0) }
+    let host = authority.hasPrefix("[") ? authority.prefix { $0 != "]" }.dropFirst() : authority.prefix { $0 != ":" }
+    return RefusedAddress.of(host: host).map { "leads to \($0.text), \($0.kind), where no service may be" }
   }
 
   private static func mistakeInAuthority(_ authority: Substring) -> String? {
