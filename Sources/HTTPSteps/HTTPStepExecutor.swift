@@ -25,7 +25,7 @@ public final class HTTPStepExecutor: StepExecutor {
   ///   - access: by the service's name, what its calls have beside their URL: headers, tokens, limits, trust.
   ///   - clock: limits the wait for a service that has no free place.
   ///   - maxResponseBytes: the most bytes of an answer that are read, because the saga's history stores it.
-  ///   - log: is told when a secret's file can't be read any more.
+  ///   - log: gets a warning when a secret's file can't be read any more.
   public init(
     client: HTTPClient, services: [Service], access: [String: ServiceAccess] = [:], clock: any WallClock,
     maxResponseBytes: Int = HTTPStepExecutor.maxResponseBytes, log: Log = .silent

@@ -20,7 +20,7 @@ public enum SecretSource: Sendable, Hashable {
   case variable(name: String, value: Secret)
   /// A file. It is read again during the run, so that a secret can be replaced without a restart.
   case file(path: String)
-  /// A text of the configuration that is no secret.
+  /// A text of the configuration that anyone may read.
   case plain(String)
 
   /// 64 KiB. A longer file is not a secret.

@@ -47,7 +47,7 @@ public struct ClientCredentials: Sendable, Hashable {
   public var clientID: String
   public var clientSecret: SecretSource
   public var scope: String?
-  /// For which service the token is, where the token server asks for it. It is no part of RFC 6749.
+  /// For which service the token is, where the token server asks for it. RFC 6749 does not have it.
   public var audience: String?
   public var place: Place
   /// The trust and the certificate for the token server.

@@ -156,8 +156,12 @@ struct OperationCommandTests {
     }
     let counts: JSON = ["status": ["running": 40, "stuck": 2], "workflow": [:], "error": [:], "step": [:]]
     let tool = TestTool(answers: [page("running", ["facets": counts]), page("running"), page("stuck")])
-    let result = await tool.run("watch", "--rounds", "3")
-    let lines = result.output.split(separator: "\n")
+    async let watched = tool.run("watch", "--rounds", "3")
+    for _ in 1...2 {
+      await tool.clock.waitForSleepers { $0.count == 1 }
+      tool.clock.advance(by: .seconds(1))
+    }
+    let lines = await watched.output.split(separator: "\n")
     #expect(tool.requests.map { $0.url.contains("facets=true") } == [true, false, false])
     #expect(lines.count == 6 && lines[1] == "status    running 40, stuck 2", "\(lines)")
     #expect(lines[4] == "What changes from now on:" && lines[5].contains("! stuck"))

@@ -49,7 +49,8 @@ struct ShowTests {
     ])
     #expect(
       text.contains(
-        "for signal taken-out to confirm the undo, until 10:15:45 UTC, reminded 2 times, reminder in 30m 00s"), "\(text)")
+        "for signal taken-out to confirm the undo, until 10:15:45 UTC, reminded 2 times, reminder in 30m 00s"),
+      "\(text)")
   }
 
   @Test("an undo that another saga does names it, also when it was abandoned")

@@ -29,6 +29,9 @@ final class TestTool: Sendable {
     state = Mutex(State(input: input.map { Array($0.utf8) }, answers: answers))
   }
 
+  /// The time of the tool.
+  let clock = FakeClock(Golden.now)
+
   var requests: [(url: String, request: APIRequest)] { state.withLock { $0.requests } }
 
   func run(_ words: String..., variables: [String: String] = [:]) async -> Result {
@@ -50,7 +53,7 @@ final class TestTool: Sendable {
       return answer
     }
     let tool = CommandLineTool(
-      groups: CommandLineTool.groups, terminal: terminal, environment: .fake(clock: FakeClock(Golden.now)),
+      groups: CommandLineTool.groups, terminal: terminal, environment: .fake(clock: clock),
       variables: variables, send: send)
     let status = await tool.run(words)
     return state.withLock { Result(status: status, output: $0.output, complaint: $0.complaint) }

@@ -38,7 +38,7 @@ struct ServiceSecretTests {
       #"""
       {"name": "echo", "version": 1, "steps": [
         {"id": "works", "http": {"service": "lims", "method": "PUT", "path": "/works"},
-         "compensate": {"http": {"service": "lims", "method": "DELETE", "path": "/works"}}},
+         "compensation": {"http": {"service": "lims", "method": "DELETE", "path": "/works"}}},
         {"id": "fails", "http": {"service": "lims", "method": "PUT", "path": "/fails",
           "headers": {"X-Api-Key": "of the workflow"}}}]}
       """#)

@@ -39,7 +39,8 @@ struct ConcurrencyTests {
         "a later step", "[\(Sample.get("a", #", "concurrency": { "key": "${steps.b.output.x}" }"#)), \(wait)]",
         "workflow.stepNotBefore"),
       Mistake(
-        "on a failure", #"[{ "id": "a", "when": "$.input.x == 1", "fail": { "code": "NO" }, "concurrency": { "key": "k" } }]"#,
+        "on a failure",
+        #"[{ "id": "a", "when": "$.input.x == 1", "fail": { "code": "NO" }, "concurrency": { "key": "k" } }]"#,
         "workflow.noEffect", says: "\"concurrency\" has no effect on a fail"),
       Mistake(
         "in a compensation",

@@ -83,7 +83,7 @@ struct ServiceReader {
       source = .plain(plain)
     } else {
       throw Mistake(
-        "\(what) is \"env:NAME\" or \"file:PATH\"; only a text that is no secret may be in the file, as "
+        "\(what) is \"env:NAME\" or \"file:PATH\"; only a text that anyone may read may be in the file, as "
           + "{\"value\": \"…\"}")
     }
     do throws(SecretSource.Failure) {

@@ -91,7 +91,7 @@ struct OverdueTests {
 
   @Test("Of many overdue steps the explanation explains one and names nine others")
   func many() throws {
-    let steps = (1...12).map { #"{"id": "w\#($0)", "delay": {"for": "1m"}, "expected": "10s"}"# }
+    let steps = (1...12).map { #"{"id": "w\#($0)", "dependsOn": [], "delay": {"for": "1m"}, "expected": "10s"}"# }
     var saga = try Saga("[\(steps.joined(separator: ", "))]")
     try saga.start()
     try saga.when(.wake, after: 11_000)

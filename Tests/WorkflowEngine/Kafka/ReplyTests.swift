@@ -205,10 +205,11 @@ struct ReplyTests {
         action: .kafka(RenderedKafka(service: "lab", command: "c")), idempotencyKey: "k", compensates: nil,
         timeout: .seconds(30))
     }
+    let end = bench.clock.now() + .seconds(30)
     let first = Task { await bench.watched.perform(call(1)) }
     let second = Task { await bench.watched.perform(call(2)) }
-    // Both wait once both their times are running.
-    await bench.clock.waitForSleepers { $0.count == 2 }
+    // Both wait once both their times are running. The engine waits for times of its own.
+    await bench.clock.waitForSleepers { $0.filter { $0 == end }.count == 2 }
     let failed = StepOutcome.failed(StepFailure(code: "BUSY", message: "busy", isRetryable: true))
     bench.kafka.recorded("k", failed, upTo: 1, stillInFlight: nil)
     #expect(await first.value == failed)

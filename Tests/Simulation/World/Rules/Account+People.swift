@@ -81,7 +81,7 @@ extension Account {
       violates("8 skip", "step is \(step.phase)", fact)
     }
     if step.plan.isGroup { violates("8 skip", "the step is a group", fact) }
-    if step.plan.forEach != nil, step.phase != .pending {
+    if step.plan.forEach != nil, ![.pending, .queued].contains(step.phase) {
       violates("8 skip", "the step has begun with its items", fact)
     }
     if step.phase == .failed, !isBlocked(step), !awaitsOperator(step) {
