@@ -105,4 +105,17 @@ final class Site: Sendable {
       "POST", "\(engine.url)/v1/workflows/sample-processing/sagas" + (wait.map { "?wait=\($0)" } ?? ""),
       body: ["input": Self.tube(number)], headers: ["Idempotency-Key": "tube-\(number)"])
   }
+
+  /// Registers a workflow that waits for an hour, and starts a saga of it.
+  /// - Returns: the id of the saga.
+  func startWaiting(at engine: SagaProcess, headers: [String: String]) async throws -> String {
+    let registered = try await call(
+      "POST", "\(engine.url)/v1/workflows",
+      body: ["name": "w", "version": 1, "timeout": "2h", "steps": [["id": "a", "delay": ["for": "1h"]]]],
+      headers: headers)
+    #expect(registered.status == 201)
+    let started = try await call(
+      "POST", "\(engine.url)/v1/workflows/w/sagas", body: ["input": [:]], headers: headers)
+    return try #require(started.body["id"]?.stringValue)
+  }
 }

@@ -26,7 +26,6 @@ extension Invocation {
       host: host, port: try port(else: usual), hosts: HostPolicy(bound: host, allowed: try allowedHosts()))
     guard configuration.isLoopback || asksWhoCalls || arguments.has("insecure") else {
       let keys = command.options.contains { $0.name == OptionSpec.keys.name }
-
       throw CLIError(
         CLIErrorCode.insecure,
         "\(host) can be reached from other machines, and the server doesn't ask who is calling: whoever reaches the "

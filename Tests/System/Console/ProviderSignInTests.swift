@@ -61,14 +61,7 @@ struct ProviderSignInTests {
     try await eventually("it says so") { engine.said.contains("with a token of \(issuer)") }
     let secret = try String(contentsOf: key, encoding: .utf8).trimmingCharacters(in: .whitespacesAndNewlines)
     let headers = ["Authorization": "Bearer \(secret)"]
-    let registered = try await site.call(
-      "POST", "\(engine.url)/v1/workflows",
-      body: ["name": "w", "version": 1, "timeout": "2h", "steps": [["id": "a", "delay": ["for": "1h"]]]],
-      headers: headers)
-    #expect(registered.status == 201)
-    let started = try await site.call(
-      "POST", "\(engine.url)/v1/workflows/w/sagas", body: ["input": [:]], headers: headers)
-    let id = try #require(started.body["id"]?.stringValue)
+    let id = try await site.startWaiting(at: engine, headers: headers)
 
     // 1. A person who has no role here comes back, and reads why.
     let page = try await browser.newPage()

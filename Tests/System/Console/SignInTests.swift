@@ -23,14 +23,7 @@ struct SignInTests {
     let engine = try await SagaProcess.listening(
       ["serve", "--store", "memory", "--port", "0", "--keys", "keys.json"], in: site.folder)
     let headers = ["Authorization": "Bearer \(try text(1))"]
-    let registered = try await site.call(
-      "POST", "\(engine.url)/v1/workflows",
-      body: ["name": "w", "version": 1, "timeout": "2h", "steps": [["id": "a", "delay": ["for": "1h"]]]],
-      headers: headers)
-    #expect(registered.status == 201)
-    let started = try await site.call(
-      "POST", "\(engine.url)/v1/workflows/w/sagas", body: ["input": [:]], headers: headers)
-    let id = try #require(started.body["id"]?.stringValue)
+    let id = try await site.startWaiting(at: engine, headers: headers)
 
     // 1. A wrong key, then the right one.
     let page = try await browser.newPage()
