@@ -16,7 +16,7 @@ test: ## Unit, conformance and system tests, with a throwaway Postgres; and the 
 	swift build --build-tests
 	scripts/run-examples
 	@# Sixteen tests at a time, see Tests/TestSupport/Turn.swift, hold more files open than many systems allow at first.
-	ulimit -S -n 8192 2>/dev/null; scripts/with-postgres swift test --skip-build
+	ulimit -S -n 8192 2>/dev/null; scripts/with-postgres scripts/run-tests --skip-build
 
 SEEDS ?= 1
 SEED ?= 1
