@@ -348,7 +348,10 @@ extension World {
       books.undoByHand(key, at: now)
       return [.resolve(step: step, .undone)]
     case .forward:
-      guard outcome == .unknown else { return [.skip(step: step, output: ["n": 3_000])] }
+      // An attempted point of no return can't be skipped: then it was done by hand.
+      guard outcome == .unknown else {
+        return [.skip(step: step, output: ["n": 3_000]), .resolve(step: step, .happened(output: ["n": 3_000]))]
+      }
       let isDone = books.effect(key)?.stands ?? false
       return [.resolve(step: step, isDone ? .happened(output: ["n": 1_000]) : .didNotHappen)]
     }
