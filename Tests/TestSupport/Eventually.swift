@@ -14,7 +14,7 @@ public struct NeverTrue: Error, CustomStringConvertible {
 ///   - time: the longest wait. After it the test fails.
 /// - Throws: `NeverTrue` after `time`, or when the test is cancelled by its time limit.
 public func eventually(
-  _ fact: @autoclosure () -> String, within time: Duration = .seconds(60), every pause: Duration = .milliseconds(20),
+  _ fact: @autoclosure () -> String, within time: Duration = .seconds(240), every pause: Duration = .milliseconds(20),
   _ isTrue: () async throws -> Bool
 ) async throws {
   _ = try await eventualValue(fact(), within: time, every: pause) { try await isTrue() ? true : nil }
@@ -22,7 +22,7 @@ public func eventually(
 
 /// Asks again and again until there is a value, and returns it. The parameters are those of `eventually`.
 public func eventualValue<Value>(
-  _ fact: @autoclosure () -> String, within time: Duration = .seconds(60), every pause: Duration = .milliseconds(20),
+  _ fact: @autoclosure () -> String, within time: Duration = .seconds(240), every pause: Duration = .milliseconds(20),
   _ value: () async throws -> Value?
 ) async throws -> Value {
   let clock = SystemClock()
