@@ -180,13 +180,27 @@ public final class EngineKafka: Sendable {
     }
   }
 
-  /// Takes no more commands, because the engine is about to end. Commands under way are finished. The next engine takes
-  /// the rest. Until `run` is cancelled, answers are read and events are published.
-  public func takeNoMoreCommands() {
+  /// Takes no more commands, because the engine is about to end, and waits until those under way are finished. The next
+  /// engine takes the rest. An engine that ends before would leave commands whose effect is stored and whose offset is
+  /// not, so that they come again. Until `run` is cancelled, answers are read and events are published.
+  /// - Parameter time: the longest wait.
+  public func takeNoMoreCommands(waiting time: Duration) async {
     let taking = taken.withLock { taken in
       taken.isOver = true
       return taken.by
     }
-    taking?.cancel()
+    guard let taking else { return }
+    taking.cancel()
+    let finished = Once<Void>()
+    let limit = Task {
+      try? await environment.sleep(for: time)
+      finished.give(())
+    }
+    Task {
+      _ = await taking.result
+      finished.give(())
+    }
+    await finished.value()
+    limit.cancel()
   }
 }

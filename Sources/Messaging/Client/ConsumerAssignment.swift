@@ -90,12 +90,14 @@ final class ConsumerAssignment: Sendable {
     }
   }
 
-  /// Returns the offsets that can be committed and are not committed yet, and notes them as committed.
-  func takeCommits() -> [(Partition, Int64)] {
+  /// Returns the offsets that can be committed, and notes them as committed.
+  /// - Parameter all: false for those that are not noted yet. True for the last commit: the outcome of the one before may
+  ///   not be known.
+  func takeCommits(all: Bool = false) -> [(Partition, Int64)] {
     state.withLock { state in
       var commits: [(Partition, Int64)] = []
       for (partition, assigned) in state.partitions {
-        guard let offset = assigned.queue.committable, offset != assigned.committed else { continue }
+        guard let offset = assigned.queue.committable, all || offset != assigned.committed else { continue }
         state.partitions[partition]?.committed = offset
         commits.append((partition, offset))
       }
@@ -149,10 +151,12 @@ final class ConsumerAssignment: Sendable {
   /// Notes that the message's handler begins an attempt.
   /// - Returns: false when the partition was given up meanwhile. Then the handler must not run.
   func begins(_ started: Started) -> Bool {
-    state.withLock { state in
+    let begins = state.withLock { state in
       guard state.partitions[started.partition]?.number == started.assignment else { return false }
       return state.partitions[started.partition]?.queue.resume(started.message.offset) ?? false
     }
+    if !begins { ended.signal() }
+    return begins
   }
 
   func finished(_ started: Started) {

@@ -166,7 +166,7 @@ final class ConsumerThread {
 
   /// Commits, and waits at most `patience` for the outcome.
   private func commitAndWait() {
-    let commits = assignment.takeCommits()
+    let commits = assignment.takeCommits(all: true)
     guard !commits.isEmpty else { return }
     let list = Self.list(of: commits)
     defer { rd_kafka_topic_partition_list_destroy(list) }

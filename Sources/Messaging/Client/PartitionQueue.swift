@@ -55,11 +55,11 @@ struct PartitionQueue: Sendable {
   mutating func backOff(_ offset: Int64) { if underWay[offset] != nil { inBackoff.insert(offset) } }
 
   /// Notes that a message's handler begins an attempt.
-  /// - Returns: false when the partition was given up.
+  /// - Returns: false when the partition was given up. Then the handler does not run, and nothing waits for it.
   mutating func resume(_ offset: Int64) -> Bool {
-    guard !isClosed else { return false }
     inBackoff.remove(offset)
-    return true
+    if isClosed { underWay[offset] = nil }
+    return !isClosed
   }
 
   /// Notes that a message's effect is durable.

@@ -334,15 +334,17 @@ struct EngineProcess {
       }
       await shutdown.requested()
     }
-    // 4. Limit the time for the rest of the process, and take no new requests and commands.
+    // 4. Limit the time for the rest of the process, and take no new requests and commands. Those under way are finished.
     LastDeadline.arm(terminal)
     // The engine's attempts then settle, while answers are still read. If another process owns the store, this process
     // releases the store at once, with all that was read from it.
     if shutdown.isAsked { terminal.line("Stopping: what is in flight may settle. Ctrl-C again stops at once.") }
-    wire?.takeNoMoreCommands()
     let isTakenOver = engine.storeHealth.isTakenOver
     if isTakenOver { telling.cancel() }
-    await server.shutdown(drain: isTakenOver ? .seconds(1) : Self.drainTime)
+    let drainTime = isTakenOver ? .seconds(1) : Self.drainTime
+    async let finished: Void? = wire?.takeNoMoreCommands(waiting: drainTime)
+    await server.shutdown(drain: drainTime)
+    await finished
     running.cancel()
     let ended = await running.result
     // 5. The engine's last events are still published, if Kafka takes them soon.

@@ -85,9 +85,15 @@ struct KafkaBench {
   let participant: TestParticipant
   private let executor: KafkaStepExecutor
   private let broker: TestBroker
+  private let cluster: KafkaCluster
+  private let commands: String
   private let running: [Task<Void, any Error>]
 
-  init(workflows: [[UInt8]]) async throws {
+  /// - Parameter front: the store that the engine writes; nil for `memory`.
+  init(
+    workflows: [[UInt8]], memory store: MemoryStore = MemoryStore(environment: .system),
+    in front: (any EventStore)? = nil
+  ) async throws {
     let partitions = 4
     let names = ["events", "commands", "replies", "letters", "lab.commands"]
     broker = try await TestBroker.start(topics: names.map { "\($0):\(partitions)" })
@@ -95,12 +101,11 @@ struct KafkaBench {
     let suffix = broker.isMock ? "" : "-\(Environment.system.newID())"
     func topic(_ name: String) -> KafkaTopic { KafkaTopic(name + suffix, partitions: partitions) }
     _ = try await KafkaTopics(cluster).ensure(names.map(topic))
-    let store = MemoryStore(environment: .system)
     let executor = try KafkaStepExecutor(
       cluster: cluster, services: [KafkaService(name: "lab", topic: topic("lab.commands").name)],
       replyTopic: topic("replies").name, clock: SystemClock(), patience: .seconds(600))
     let engine = Engine(
-      store: store, executor: ActionExecutors(http: ScriptedExecutor(), kafka: executor),
+      store: front ?? store, executor: ActionExecutors(http: ScriptedExecutor(), kafka: executor),
       configuration: Engine.Configuration(kafkaServices: ["lab"]), environment: .system)
     let kafka = try EngineKafka(
       engine: engine, store: store, executor: executor,
@@ -110,6 +115,7 @@ struct KafkaBench {
     let participant = try TestParticipant(cluster, letters: topic("letters").name)
     (self.store, self.executor, self.engine, self.kafka) = (store, executor, engine, kafka)
     self.participant = participant
+    (self.cluster, commands) = (cluster, topic("commands").name)
     running = [
       Task { try await engine.run() }, Task { try await kafka.run() },
       Task { try await participant.run(cluster, topic: topic("lab.commands").name, group: "lab\(suffix)") },
@@ -120,6 +126,13 @@ struct KafkaBench {
 
   func start(_ workflow: String, _ input: JSON) async throws -> UniqueID {
     try await engine.start(StartRequest(workflow: workflow, input: input, by: "test")).id
+  }
+
+  /// Sends a command, as a LIMS does over Kafka.
+  func send(_ command: JSON) async throws {
+    let producer = try KafkaProducer(cluster, name: "lims")
+    _ = try await producer.send(KafkaRecord(topic: commands, key: Array("k".utf8), value: command.bytes()))
+    await producer.close(flushWithin: .seconds(1))
   }
 
   func end(of id: UniqueID) async throws -> SagaState {
