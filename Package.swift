@@ -40,6 +40,7 @@ let package = Package(
     cLibrary("CMicrohttpd", pkgConfig: "libmicrohttpd", apt: "libmicrohttpd-dev", brew: "libmicrohttpd"),
     cLibrary("CPostgres", pkgConfig: "libpq", apt: "libpq-dev", brew: "libpq"),
     cLibrary("CSQLite", pkgConfig: "sqlite3", apt: "libsqlite3-dev", brew: "sqlite"),
+    cLibrary("CTLS", pkgConfig: "libssl", apt: "libssl-dev", brew: "openssl@3"),
     .systemLibrary(name: "CSystem", path: "Sources/CLibraries/CSystem"),
 
     // Files that the program carries: a C target, because clang knows C23's #embed.
@@ -69,7 +70,7 @@ let package = Package(
     // The stores in memory and SQLite, and beside them the one in Postgres: a program links libpq only when it uses it.
     module("Persistence", ["JSON", "Runtime", "Values", "CSQLite", "CSystem"]),
     module("PostgresPersistence", ["Runtime", "Values", "Persistence", "CPostgres"]),
-    module("HTTP", ["JSON", "Runtime", "Values", "CCurl", "CMicrohttpd", "CSystem"]),
+    module("HTTP", ["JSON", "Runtime", "Values", "CCurl", "CMicrohttpd", "CSystem", "CTLS"]),
     module("Messaging", ["JSON", "Runtime", "Values", "HTTP", "CKafka"]),
     // Where the event store and Kafka meet: the echo, and processors that keep their state in a store.
     module("Streaming", ["JSON", "Runtime", "Values", "Workflows", "Persistence", "Messaging"]),

@@ -15,6 +15,7 @@ extension HTTPErrorCode {
   public static let expectationFailed = "http.expectationFailed"
   public static let hostNotAllowed = "http.hostNotAllowed"
   public static let crossSite = "http.crossSite"
+  public static let tlsNeeded = "http.tlsNeeded"
   public static let tooManyConnections = "http.tooManyConnections"
   public static let tooManyBodies = "http.tooManyBodies"
   public static let headersTooLarge = "http.headersTooLarge"
@@ -30,4 +31,7 @@ extension HTTPErrorCode {
   // Starting a server.
   public static let addressInUse = "http.addressInUse"
   public static let cannotListen = "http.cannotListen"
+  // The server's certificate.
+  public static let certificateUnusable = "http.certificateUnusable"
+  public static let certificateEnding = "http.certificateEnding"
 }

@@ -25,7 +25,7 @@ public final class APIServer: Sendable {
     live = LiveHub(store: events, environment: environment, log: log)
     let router = API(
       engine: engine, kafka: kafka, notices: notices, live: live, environment: environment, log: log,
-      access: Access(authenticator)
+      access: Access(authenticator), certificate: configuration.certificate
     ).router()
     server = HTTPServer(configuration, environment: environment, place: RequestPlace.of) { request in
       await router.handle(request)

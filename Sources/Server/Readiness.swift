@@ -123,12 +123,21 @@ extension API {
     let unwritable = Readiness.unwritable(engine.storeHealth)
     // The other faults are read from the store that does not answer, so they would only delay this answer.
     if unwritable != nil { return Readiness(unwritable: unwritable) }
-    return Readiness(reasons: keyReasons + heldReasons + (await kafkaReadiness().reasons) + (await noticeReasons()))
+    return Readiness(
+      reasons: keyReasons + certificateReasons + heldReasons + (await kafkaReadiness().reasons)
+        + (await noticeReasons()))
   }
 
   /// The file of keys has changed and can't be read, or the OpenID provider can't be reached.
   private var keyReasons: [Readiness.Reason] {
     (access.authenticator?.problems ?? []).map { Readiness.Reason(code: $0.code, message: $0.message) }
+  }
+
+  /// The certificate ends soon or has ended, or its files could not be read again.
+  var certificateReasons: [Readiness.Reason] {
+    (certificate?.notices(at: environment.wallNow()) ?? []).map {
+      Readiness.Reason(code: $0.code, message: $0.message)
+    }
   }
 
   /// Held sagas: they wait for an operator because processes died while they computed them.

@@ -127,7 +127,8 @@ enum Refusals {
 
   /// The codes with which the HTTP server refuses a request before it has a route, and their statuses.
   static let anyRequest: [String: Int] = [
-    HTTPErrorCode.ambiguousLength: 400, HTTPErrorCode.crossSite: 403, HTTPErrorCode.notFound: 404,
+    HTTPErrorCode.ambiguousLength: 400, HTTPErrorCode.tlsNeeded: 400, HTTPErrorCode.crossSite: 403,
+    HTTPErrorCode.notFound: 404,
     HTTPErrorCode.methodNotAllowed: 405, HTTPErrorCode.requestTimeout: 408, HTTPErrorCode.targetTooLong: 414,
     HTTPErrorCode.unsupportedContentEncoding: 415, HTTPErrorCode.expectationFailed: 417,
     HTTPErrorCode.hostNotAllowed: 421, HTTPErrorCode.tooManyConnections: 429, HTTPErrorCode.headersTooLarge: 431,

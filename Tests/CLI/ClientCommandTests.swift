@@ -1,3 +1,4 @@
+import Foundation
 import JSON
 import Persistence
 import TestSupport
@@ -61,6 +62,37 @@ struct ClientCommandTests {
       result.complaint.hasPrefix(
         "saga: No engine answers at http://127.0.0.1:8080; start one with `saga serve`\n"))
     #expect(result.complaint.contains("see `saga help cli.serverUnreachable`"))
+  }
+
+  @Test("a client trusts the authorities of its file or its variable, and those of the machine without either")
+  func authorities() async throws {
+    let folder = try TestFolder.new("authorities")
+    let (named, other) = (folder.appendingPathComponent("a.pem").path, folder.appendingPathComponent("b.pem").path)
+    for path in [named, other] { try Data("x".utf8).write(to: URL(fileURLWithPath: path)) }
+    let cases: [(words: [String], variables: [String: String], file: String?)] = [
+      ([], [:], nil), ([], ["SAGA_CA": ""], nil), ([], ["SAGA_CA": other], other), (["--ca", named], [:], named),
+      (["--ca", named], ["SAGA_CA": other], named),
+    ]
+    for one in cases {
+      let tool = TestTool(answers: [.json(["sagas": []])])
+      _ = await tool.run(["list"] + one.words, variables: one.variables)
+      #expect(try #require(tool.requests.first).request.authorities == one.file)
+    }
+    let tool = TestTool()
+    let result = await tool.run("list", "--ca", folder.appendingPathComponent("none.pem").path)
+    #expect(result.status == .failure && result.complaint.contains(CLIErrorCode.fileUnreadable))
+    #expect(tool.requests.isEmpty)
+  }
+
+  @Test("an engine that can't be trusted is an error that says how to trust it")
+  func untrusted() async throws {
+    let send: APIClient.Send = { (_, _) async throws(APIUnreachable) in
+      throw APIUnreachable(mayHaveArrived: false, isUntrusted: true, why: "its certificate is unknown")
+    }
+    let client = APIClient(server: "https://x", user: nil, send: send)
+    let error = await #expect(throws: CLIError.self) { try await client.answer(to: APIRequest(path: ["v1", "stats"])) }
+    #expect(error?.code == CLIErrorCode.serverUnreachable)
+    #expect(error?.advice.joined().contains("--ca FILE") == true)
   }
 
   @Test("a refusal is printed with its places, its code and the command that explains it")

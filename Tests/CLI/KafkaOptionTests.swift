@@ -13,12 +13,14 @@ struct KafkaOptionTests {
     try Self.invocation(words, of: command).kafka()
   }
 
-  private static func invocation(_ words: [String], of command: CommandSpec) throws -> Invocation {
+  private static func invocation(
+    _ words: [String], of command: CommandSpec, variables: [String: String] = [:]
+  ) throws -> Invocation {
     let terminal = Terminal(
       write: { _ in }, complain: { _ in }, read: { nil }, isTerminal: false, style: .plain, errorStyle: .plain)
     return Invocation(
       command: command, arguments: try ParsedArguments(words, for: command), terminal: terminal, environment: .fake(),
-      variables: [:],
+      variables: variables,
       send: { (_, _) async throws(APIUnreachable) in throw APIUnreachable(mayHaveArrived: false, why: "") })
   }
 
@@ -179,5 +181,27 @@ struct KafkaOptionTests {
         "kafka a:1, echo to laboratory.saga.events", "registry https://…@r:8081",
       ])
     #expect(settings.registry == "https://u:hunter2@r:8081")
+  }
+
+  @Test("a property's value may come from a variable or a file, and no error has it")
+  func values() throws {
+    try file("geheim\n") { secret in
+      try file("sasl.username=env:KAFKA_USER\n") { properties in
+        let words = [
+          "--kafka", "a:1", "--kafka-config", "sasl.password=file:\(secret)", "--kafka-config", "@\(properties)",
+          "--kafka-config", "client.rack=envoy",
+        ]
+        let settings = try Self.invocation(words, of: serveCommand, variables: ["KAFKA_USER": "saga"]).kafka()
+        #expect(
+          settings?.cluster.properties == [
+            .init("sasl.password", "geheim"), .init("sasl.username", "saga"), .init("client.rack", "envoy"),
+          ])
+        #expect("\(settings?.cluster.properties ?? [])".contains("geheim") == false)
+      }
+    }
+    #expect(
+      refusal("--kafka", "a:1", "--kafka-config", "sasl.password=env:NOT_SET").contains(
+        "sasl.password wants the environment variable NOT_SET"))
+    #expect(refusal("--kafka", "a:1", "--kafka-config", "sasl.password=file:/none").contains("can't read /none"))
   }
 }

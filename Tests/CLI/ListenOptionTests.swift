@@ -72,4 +72,28 @@ struct ListenOptionTests {
   func noNames(text: String) {
     #expect(throws: UsageError.self) { try listening(["--allowed-hosts", text]) }
   }
+
+  @Test("A certificate wants its key, and a key its certificate", arguments: ["--tls-cert", "--tls-key"])
+  func halfCertificate(option: String) {
+    let error = #expect(throws: UsageError.self) { try Self.invocation([option, "/none.pem"]).certificate() }
+    #expect(error?.message.contains("--tls-cert") == true && error?.message.contains("--tls-key") == true)
+  }
+
+  @Test("Without a certificate a server speaks no TLS, and one that can't be read is refused with its code")
+  func certificate() throws {
+    #expect(try Self.invocation([]).certificate() == nil)
+    let error = #expect(throws: HTTPServerError.self) {
+      try Self.invocation(["--tls-cert", "/none.pem", "--tls-key", "/none.key"]).certificate()
+    }
+    #expect(error?.code == HTTPErrorCode.certificateUnusable)
+  }
+
+  private static func invocation(_ words: [String]) throws -> Invocation {
+    let terminal = Terminal(
+      write: { _ in }, complain: { _ in }, read: { nil }, isTerminal: false, style: .plain, errorStyle: .plain)
+    return Invocation(
+      command: serveCommand, arguments: try ParsedArguments(words, for: serveCommand), terminal: terminal,
+      environment: .fake(), variables: [:],
+      send: { (_, _) async throws(APIUnreachable) in throw APIUnreachable(mayHaveArrived: false, why: "") })
+  }
 }

@@ -47,6 +47,13 @@ final class RawConnection {
     return count > 0 ? String(decoding: chunk[..<count], as: UTF8.self) : nil
   }
 
+  /// Whether the server has closed the connection, and everything that it sent was read.
+  var isClosed: Bool {
+    var byte: UInt8 = 0
+    let count = recv(descriptor, &byte, 1, Int32(MSG_DONTWAIT) | Int32(MSG_PEEK))
+    return count == 0 || (count < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
+  }
+
   /// Says that nothing more will be sent.
   func sendEnd() { shutdown(descriptor, Int32(SHUT_WR)) }
 

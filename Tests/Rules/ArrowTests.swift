@@ -17,7 +17,7 @@ struct ArrowTests {
     "Rehearsal": ["JSON", "Values", "JSONSchema", "Workflows", "SagaCore"],
     "Persistence": ["JSON", "Runtime", "Values", "CSQLite", "CSystem"],
     "PostgresPersistence": ["Runtime", "Values", "Persistence", "CPostgres"],
-    "HTTP": ["JSON", "Runtime", "Values", "CCurl", "CMicrohttpd", "CSystem"],
+    "HTTP": ["JSON", "Runtime", "Values", "CCurl", "CMicrohttpd", "CSystem", "CTLS"],
     "Messaging": ["JSON", "Runtime", "Values", "HTTP", "CKafka"],
     "Streaming": ["JSON", "Runtime", "Values", "Workflows", "Persistence", "Messaging"],
     "WorkflowEngine": ["JSON", "Runtime", "Values", "JSONSchema", "Workflows", "SagaCore", "Persistence"],

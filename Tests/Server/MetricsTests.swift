@@ -2,6 +2,7 @@ import Foundation
 import HTTP
 import Messaging
 import Persistence
+import Runtime
 import SagaCore
 import Streaming
 import TestSupport
@@ -51,9 +52,14 @@ struct MetricsTests {
 
   @Test func eachIsInTheGuide() async throws {
     let guide = try String(contentsOf: APIDescription.root.appending(path: "docs/operating.md"), encoding: .utf8)
-    try await TestAPI.run(kafka: FakeKafka(consumers: [.sample()]), notices: FakeNotices(.sample())) { api in
+    let files = try await TestAuthority().issue("server")
+    let certificate = try ServerCertificate(
+      certificate: files.certificate, key: files.key, now: Environment.system.wallNow())
+    try await TestAPI.run(
+      kafka: FakeKafka(consumers: [.sample()]), notices: FakeNotices(.sample()), certificate: certificate
+    ) { api in
       let metrics = try read(try await api.get("/metrics")).metrics
-      #expect(metrics.count == 36)
+      #expect(metrics.count == 37)
       for name in metrics.keys { #expect(guide.contains("`\(name)"), "\(name)") }
       for name in guide.matches(of: /tracseq_[a-z_]+/) { #expect(metrics[String(name.0)] != nil, "\(name.0)") }
     }

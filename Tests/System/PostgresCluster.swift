@@ -37,6 +37,25 @@ final class PostgresCluster: Sendable {
     return try await PostgresCluster(folder)
   }
 
+  /// - Parameter identity: the server's certificate and key.
+  /// - Returns: a server that takes no connection over the network without TLS.
+  static func overTLS(in parent: URL, _ identity: TestAuthority.Identity) async throws -> PostgresCluster {
+    let folder = try prepare(parent, "secured")
+    try await run("initdb", "-D", folder.path, "-U", "tracseq", "-E", "UTF8", "--locale=C", "-A", "trust", "-N")
+    func write(_ text: String, _ name: String) throws {
+      try Data(text.utf8).write(to: folder.appendingPathComponent(name))
+    }
+    for (path, name) in [(identity.certificate, "server.crt"), (identity.key, "server.key")] {
+      let file = folder.appendingPathComponent(name)
+      try FileManager.default.copyItem(atPath: path, toPath: file.path)
+      try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: file.path)
+    }
+    try write("local all all trust\nhostssl all all 127.0.0.1/32 trust\n", "pg_hba.conf")
+    try write("ssl = on\nssl_min_protocol_version = 'TLSv1.2'\n", "postgresql.auto.conf")
+    try own(folder)
+    return try await PostgresCluster(folder)
+  }
+
   /// - Parameter proxy: a port that leads to this server; nil when the standby follows it directly.
   /// - Returns: a standby that follows this server.
   func standby(in parent: URL, through proxy: Int? = nil) async throws -> PostgresCluster {
@@ -135,7 +154,13 @@ final class PostgresCluster: Sendable {
 
   /// Returns the words that run a program of Postgres, as the user to whom the folder belongs.
   private static func words(_ name: String, _ arguments: String...) throws -> [String] {
-    let asServer = isRoot ? ["/usr/bin/setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups", "--"] : []
+    // libpq refuses TLS when it can't look for a certificate in the home folder, which is root's.
+    let asServer =
+      isRoot
+      ? [
+        "/usr/bin/setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups", "--", "/usr/bin/env",
+        "HOME=/nonexistent",
+      ] : []
     return try asServer + [program(name)] + arguments
   }
 

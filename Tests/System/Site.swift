@@ -12,9 +12,11 @@ final class Site: Sendable {
 
   let folder: URL
   let engineStore: String
-  let client = HTTPClient()
+  let client: HTTPClient
 
-  init(_ store: Store) async throws {
+  /// - Parameter authorities: the file of the certificate authorities that the client trusts; nil for the machine's.
+  init(_ store: Store, trusting authorities: String? = nil) async throws {
+    client = HTTPClient(HTTPClientConfiguration(certificateAuthorities: authorities))
     folder = try TestFolder.new("site")
     switch store {
     case .sqlite: engineStore = "sqlite:\(folder.path)/engine.db"

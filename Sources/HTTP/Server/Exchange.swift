@@ -57,4 +57,14 @@ struct RequestHead: Sendable {
   let target: RequestTarget
   let headers: HTTPHeaders
   let remoteAddress: String
+
+  /// Whether the client named a host of the network without a port. Over TLS the port is then 443.
+  ///
+  /// A browser that must use TLS with a host does so on every port of it. So the server demands that only where it has
+  /// the port of the web, and is not one program of several.
+  var isForUsualPort: Bool {
+    guard let authority = target.authority ?? headers["Host"].flatMap({ Authority($0) }) else { return false }
+    let isName = authority.host.contains(where: \.isLetter) && !authority.host.hasPrefix("[")
+    return authority.port == nil && isName && authority.host != "localhost"
+  }
 }

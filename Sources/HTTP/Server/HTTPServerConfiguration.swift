@@ -8,6 +8,8 @@ public struct HTTPServerConfiguration: Sendable, Hashable {
   public var maxBodyBytes: Int
   /// The request line and headers together; more is answered 431 (or 414).
   public var maxHeaderBytes: Int
+  /// What the server shows to its clients; nil to speak HTTP without TLS.
+  public var certificate: ServerCertificate?
   /// The names under which the server may be asked; a request for another is answered 421.
   public var hosts: HostPolicy
   /// Further connections wait in the listen queue until one ends.

@@ -14,6 +14,8 @@ public struct HTTPServerRequest: Sendable {
   public let body: [UInt8]
   /// The peer's IP address, without its port.
   public let remoteAddress: String
+  /// Whether the request came over TLS of the server's own. Behind a proxy with TLS it is false.
+  public let isEncrypted: Bool
   /// The number of the request on its connection, from 1. Above 1 the client has reused a kept connection.
   public let numberOnConnection: Int
 
@@ -21,16 +23,16 @@ public struct HTTPServerRequest: Sendable {
   /// - Throws: a `Problem` with status 400 when the target's escapes can't be read.
   public init(
     _ method: String, _ target: String, headers: HTTPHeaders = [:], body: [UInt8] = [],
-    remoteAddress: String = "127.0.0.1", numberOnConnection: Int = 1
+    remoteAddress: String = "127.0.0.1", isEncrypted: Bool = false, numberOnConnection: Int = 1
   ) throws(Problem) {
     self.init(
       method: method, target: try RequestTarget(parsing: target), headers: headers, body: body,
-      remoteAddress: remoteAddress, numberOnConnection: numberOnConnection)
+      remoteAddress: remoteAddress, isEncrypted: isEncrypted, numberOnConnection: numberOnConnection)
   }
 
   init(
     method: String, target: RequestTarget, headers: HTTPHeaders, body: [UInt8], remoteAddress: String,
-    numberOnConnection: Int
+    isEncrypted: Bool, numberOnConnection: Int
   ) {
     self.method = method
     self.path = target.path
@@ -39,6 +41,7 @@ public struct HTTPServerRequest: Sendable {
     self.headers = headers
     self.body = body
     self.remoteAddress = remoteAddress
+    self.isEncrypted = isEncrypted
     self.numberOnConnection = numberOnConnection
   }
 

@@ -8,6 +8,8 @@ struct ResponseWriter {
   let suspended: SuspendedCount
   /// Whether the connection is closed after it.
   let closes: Bool
+  /// Whether the answer demands TLS with this host from now on.
+  let demandsTLS: Bool
 
   func send(_ answer: HTTPServerResponse) -> MHD_Result {
     let answer = (answer.isSendable ? answer : .unsendable).withStandardHeaders
@@ -16,6 +18,8 @@ struct ResponseWriter {
     for (name, value) in answer.headers where !Self.ownHeaders.contains(where: { $0.isSameHeaderName(as: name) }) {
       guard MHD_add_response_header(response, name, value) == .YES else { return .NO }
     }
+    // RFC 6797, for half a year.
+    if demandsTLS { _ = MHD_add_response_header(response, "Strict-Transport-Security", "max-age=15768000") }
     if closes { _ = MHD_add_response_header(response, "Connection", "close") }
     return MHD_queue_response(exchange.connection.pointer, UInt32(answer.status), response)
   }

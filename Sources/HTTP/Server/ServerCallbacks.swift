@@ -58,7 +58,10 @@ extension ServerDaemon {
       return .YES
     case .answered(let response):
       exchange.state.withLock { $0.phase = .sending }
-      return ResponseWriter(exchange: exchange, suspended: suspended, closes: gate.isDraining).send(response)
+      return ResponseWriter(
+        exchange: exchange, suspended: suspended, closes: gate.isDraining,
+        demandsTLS: configuration.certificate != nil && exchange.admitted.head.isForUsualPort
+      ).send(response)
     case .handling, .sending, .over:
       return .YES
     }
@@ -74,7 +77,8 @@ extension ServerDaemon {
     }
     let request = HTTPServerRequest(
       method: head.method, target: head.target, headers: head.headers, body: body,
-      remoteAddress: head.remoteAddress, numberOnConnection: exchange.admitted.number)
+      remoteAddress: head.remoteAddress, isEncrypted: configuration.certificate != nil,
+      numberOnConnection: exchange.admitted.number)
     suspended.suspend(exchange.connection)
     let chosen = place?(request)
     let task = Task(executorPreference: chosen?.pool, priority: chosen?.priority) { [handler, suspended] in

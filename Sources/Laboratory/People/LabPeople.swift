@@ -14,14 +14,17 @@ public struct LabPeople: Sendable {
     public var engine: String
     /// The key that the engine asks for, which may send signals and speak for others; nil for an engine without keys.
     public var key: String?
+    /// A file with the certificate authorities of the engine's certificate, in PEM; nil for those of this machine.
+    public var certificateAuthorities: String?
     /// From the first look at a wait to its answer.
     public var delay = Duration.seconds(2)
     /// From one look to the next.
     public var every = Duration.seconds(1)
 
-    public init(engine: String, key: String? = nil) {
+    public init(engine: String, key: String? = nil, certificateAuthorities: String? = nil) {
       self.engine = engine
       self.key = key
+      self.certificateAuthorities = certificateAuthorities
     }
   }
 
@@ -214,7 +217,8 @@ public struct LabPeople: Sendable {
         HTTPClientRequest(
           method: request.method, url: configuration.engine + request.target, headers: headers,
           body: request.body?.bytes() ?? [],
-          timeout: .seconds(30), maxResponseBytes: 64 << 20))
+          timeout: .seconds(30), maxResponseBytes: 64 << 20,
+          tls: HTTPClientTLS(certificateAuthorities: configuration.certificateAuthorities)))
       return (response.status, (try? JSON(parsing: response.body)) ?? .null)
     }
   }

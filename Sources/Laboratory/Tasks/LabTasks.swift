@@ -10,10 +10,12 @@ import Values
 public final class LabTasks: Sendable {
   /// The engine, and how the laboratory asks it.
   public struct Configuration: Sendable, Hashable {
-    /// `http://HOST:PORT`, without a slash at the end.
+    /// `http://HOST:PORT` or `https://HOST:PORT`, without a slash at the end.
     public var engine: String
     /// The key with the role `worker` that the engine asks for; nil for an engine without keys.
     public var key: String?
+    /// A file with the certificate authorities of the engine's certificate, in PEM; nil for those of this machine.
+    public var certificateAuthorities: String?
     /// The most tasks that each service has at a time, 1 or more.
     public var atOnce = 8
     /// How long a poll waits for a task.
@@ -21,9 +23,10 @@ public final class LabTasks: Sendable {
     /// The pauses after a poll, or an answer, that failed.
     public var backoff = Backoff(first: .milliseconds(200), limit: .seconds(5))
 
-    public init(engine: String, key: String? = nil) {
+    public init(engine: String, key: String? = nil, certificateAuthorities: String? = nil) {
       self.engine = engine
       self.key = key
+      self.certificateAuthorities = certificateAuthorities
     }
   }
 
@@ -105,7 +108,8 @@ public final class LabTasks: Sendable {
     headers["Authorization"] = configuration.key.map { "Bearer \($0)" }
     return try await client.send(
       HTTPClientRequest(
-        method: "POST", url: configuration.engine + path, headers: headers, body: body.bytes(), timeout: timeout))
+        method: "POST", url: configuration.engine + path, headers: headers, body: body.bytes(), timeout: timeout,
+        tls: HTTPClientTLS(certificateAuthorities: configuration.certificateAuthorities)))
   }
 
   private func poll(_ service: LabService) async throws -> [LabTask] {

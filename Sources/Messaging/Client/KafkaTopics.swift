@@ -44,7 +44,7 @@ public struct KafkaTopics: Sendable {
   /// Looks up topics, and creates the missing ones.
   /// - Parameter time: the longest wait for each answer of the broker.
   /// - Returns: every topic by its name.
-  /// - Throws: `kafka.unavailable`; or `kafka.topicUnknown` with the command to run, when a topic is missing and the
+  /// - Throws: `kafka.unavailable`; `kafka.notAllowed` when a password or a certificate is why; or `kafka.topicUnknown` with the command to run, when a topic is missing and the
   ///   broker does not let the client create it.
   public func ensure(
     _ topics: [KafkaTopic], within time: Duration = .seconds(5)
@@ -59,8 +59,30 @@ public struct KafkaTopics: Sendable {
   }
 
   private func ensureBlocking(_ topics: [KafkaTopic], _ time: Duration) throws(KafkaError) -> [String: Found] {
-    // Drop the client's events: the error says the same, and unread events would pile up.
-    defer { while let news = rd_kafka_queue_poll(handle.queue, 0) { rd_kafka_event_destroy(news) } }
+    do throws(KafkaError) {
+      let found = try find(topics, time)
+      _ = lastRefusal()
+      return found
+    } catch {
+      // The request only says that no broker answered. Why, the broker's connection says.
+      throw lastRefusal() ?? error
+    }
+  }
+
+  /// Reads the client's events, because unread events would pile up.
+  /// - Returns: the last one with which a broker refused the client, or the client a broker, as for its certificate.
+  private func lastRefusal() -> KafkaError? {
+    var refusal: KafkaError?
+    while let event = rd_kafka_queue_poll(handle.queue, 0) {
+      defer { rd_kafka_event_destroy(event) }
+      guard rd_kafka_event_type(event) == RD_KAFKA_EVENT_ERROR else { continue }
+      let error = KafkaNews.error(event, of: handle.client)
+      if error.code == MessagingErrorCode.notAllowed { refusal = error }
+    }
+    return refusal
+  }
+
+  private func find(_ topics: [KafkaTopic], _ time: Duration) throws(KafkaError) -> [String: Found] {
     var found = try partitions(time)
     let missing = topics.filter { found[$0.name] == nil }
     if !missing.isEmpty {

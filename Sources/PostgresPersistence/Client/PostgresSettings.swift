@@ -37,13 +37,32 @@ struct PostgresSettings: Sendable {
         message: "the connection settings are neither a postgresql:// URL nor a list of key=value words")
     }
     defer { PQconninfoFree(parsed) }
+    var isOneOfSeveral = false
     var option = parsed
     while let keyword = option.pointee.keyword {
-      if String(cString: keyword) == "host", let value = option.pointee.val, String(cString: value).contains(",") {
-        return true
+      if let value = option.pointee.val.map({ String(cString: $0) }) {
+        switch String(cString: keyword) {
+        case "host":
+          if value.contains(",") { isOneOfSeveral = true }
+          for host in value.split(separator: ",") {
+            // A folder of sockets, or a socket without a file.
+            if host.hasPrefix("/") || host.hasPrefix("@") { continue }
+            if host.contains(where: { "@/?#".contains($0) }) { throw Self.unescaped }
+          }
+        case "port":
+          guard value.allSatisfy({ $0.isASCII && $0.isNumber || $0 == "," }) else { throw Self.unescaped }
+        default: break
+        }
       }
       option += 1
     }
-    return false
+    return isOneOfSeveral
   }
+
+  /// A password with a character such as `/` or `@` ends too early, and libpq takes the rest of it for the host or the
+  /// port, which it quotes.
+  private static let unescaped = PostgresError(
+    kind: .invalidSettings,
+    message: "the host or the port in the connection settings can't be one; in a URL, a password with one of / @ : ? # "
+      + "% must be percent-encoded")
 }

@@ -132,7 +132,7 @@ extension API {
     _ value: String, for request: HTTPServerRequest, seconds: Int64, named name: String = Access.cookie
   ) -> String {
     // The browser names the page's scheme. The server itself doesn't know it behind a proxy that speaks TLS.
-    let isSecure = request.headers["Origin"]?.hasPrefix("https://") ?? false
+    let isSecure = request.isEncrypted || (request.headers["Origin"]?.hasPrefix("https://") ?? false)
     return
       "\(name)=\(value); Path=/; Max-Age=\(seconds); HttpOnly; SameSite=Strict\(isSecure ? "; Secure" : "")"
   }

@@ -64,7 +64,14 @@ extension API {
       "tracseq_access_refused_total", .counter,
       "Requests that were refused because of their caller, since the process began.",
       access.refusals.all.map { .init($0.count, ["code": $0.code]) })
-    var isDegraded = !engine.isReady || health.problem != nil || access.authenticator?.problem != nil
+    if let certificate {
+      text.add(
+        "tracseq_certificate_expires_seconds", .gauge,
+        "For how long the server's certificate is still valid. Below 0 after its end.",
+        [.init(seconds: certificate.expiresAt - environment.wallNow())])
+    }
+    var isDegraded =
+      !engine.isReady || health.problem != nil || access.authenticator?.problem != nil || !certificateReasons.isEmpty
     if let notices {
       let status = await known("notices", { try await notices.status() })
       isDegraded =

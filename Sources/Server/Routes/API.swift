@@ -16,6 +16,8 @@ struct API: Sendable {
   let log: Log
   /// Who may do what. Without keys every caller may do everything.
   var access = Access()
+  /// What the server shows to its clients; nil when it speaks no TLS.
+  var certificate: ServerCertificate?
 
   var routes: [Route] {
     workflowRoutes + sagaRoutes + incidentRoutes + readingRoutes + operatingRoutes + operationRoutes + auditRoutes

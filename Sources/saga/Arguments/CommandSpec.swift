@@ -30,8 +30,8 @@ struct CommandSpec: Sendable {
     self.summary = summary
     self.about = about
     self.operands = operands
-    // Each command that talks to an engine can send a key.
-    self.options = options.flatMap { $0.name == OptionSpec.server.name ? [$0, .keyFile] : [$0] }
+    // Each command that talks to an engine can send a key, and trust an authority of its own.
+    self.options = options.flatMap { $0.name == OptionSpec.server.name ? [$0, .keyFile, .authorities] : [$0] }
     self.examples = examples
     self.run = run
   }

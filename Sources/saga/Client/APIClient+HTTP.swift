@@ -1,4 +1,5 @@
 import HTTP
+import Values
 
 extension APIClient {
   /// One client for the process: its connections are kept open between calls.
@@ -12,10 +13,12 @@ extension APIClient {
       let response = try await http.send(
         HTTPClientRequest(
           method: request.method, url: url, headers: HTTPHeaders(request.headers.map { ($0.name, $0.value) }),
-          body: request.body ?? [], timeout: request.timeout, maxResponseBytes: 256 << 20))
+          body: request.body ?? [], timeout: request.timeout, maxResponseBytes: 256 << 20,
+          tls: HTTPClientTLS(certificateAuthorities: request.authorities)))
       return APIAnswer(status: response.status, body: response.body)
     } catch {
-      throw APIUnreachable(mayHaveArrived: error.sent, why: error.message)
+      throw APIUnreachable(
+        mayHaveArrived: error.sent, isUntrusted: error.code == HTTPErrorCode.tls, why: error.message)
     }
   }
 }

@@ -1,3 +1,4 @@
+import Foundation
 import JSON
 import Server
 import Values
@@ -12,6 +13,8 @@ struct APIRequest: Sendable {
   var headers: [(name: String, value: String)] = []
   var body: [UInt8]?
   var timeout: Duration = .seconds(30)
+  /// A file with the certificate authorities to trust, in PEM; nil for those of this machine.
+  var authorities: String?
 }
 
 extension APIRequest {
@@ -67,6 +70,8 @@ struct EngineAnswer: Sendable {
 struct APIUnreachable: Error {
   /// Whether the engine may have received the request.
   let mayHaveArrived: Bool
+  /// Whether the engine and this machine could not agree on TLS, or its certificate is not trusted.
+  var isUntrusted = false
   let why: String
 }
 
@@ -79,6 +84,7 @@ struct APIClient: Sendable {
   static let userVariable = "SAGA_USER"
   static let keyVariable = "SAGA_KEY"
   static let keyFileVariable = "SAGA_KEY_FILE"
+  static let authoritiesVariable = "SAGA_CA"
 
   /// Without a slash at its end.
   let server: String
@@ -86,12 +92,15 @@ struct APIClient: Sendable {
   let user: String?
   /// The key that the engine recognises the caller by; nil to send none.
   let key: String?
+  /// A file with the certificate authorities to trust, in PEM; nil for those of this machine.
+  let authorities: String?
   let send: Send
 
-  init(server: String, user: String?, key: String? = nil, send: @escaping Send) {
+  init(server: String, user: String?, key: String? = nil, authorities: String? = nil, send: @escaping Send) {
     self.server = Self.address(server)
     self.user = user
     self.key = key
+    self.authorities = authorities
     self.send = send
   }
 
@@ -107,6 +116,7 @@ struct APIClient: Sendable {
   ///   request that can be repeated without harm.
   func answer(to request: APIRequest, again: Int = 0) async throws -> EngineAnswer {
     var request = request
+    request.authorities = authorities
     request.headers.append(("Accept", "application/json"))
     if let user { request.headers.append(("Saga-User", user)) }
     if let key { request.headers.append(("Authorization", "Bearer \(key)")) }
@@ -163,6 +173,14 @@ struct APIClient: Sendable {
       return CLIError(
         CLIErrorCode.serverUnreachable, "The engine at \(server) did not answer: \(error.why)",
         advice: ["It may have received the request. Check with `saga list` or `saga show ID` before you repeat it."])
+    }
+    if error.isUntrusted {
+      return CLIError(
+        CLIErrorCode.serverUnreachable, "The engine at \(server) can't be trusted: \(error.why)",
+        advice: [
+          "If an authority of your own issued its certificate, name the authority's file with --ca FILE or the "
+            + "variable \(Self.authoritiesVariable)."
+        ])
     }
     return CLIError(
       CLIErrorCode.serverUnreachable, "No engine answers at \(server); start one with `saga serve`",
@@ -259,7 +277,19 @@ extension Invocation {
   private func makeClient() throws -> APIClient {
     let server = arguments.value("server") ?? variables[APIClient.serverVariable] ?? APIClient.defaultServer
     let key = try accessKey()
-    return APIClient(server: server, user: user(with: key), key: key, send: send)
+    return APIClient(
+      server: server, user: user(with: key), key: key, authorities: try authorities(), send: send)
+  }
+
+  /// The file of `--ca`, or of the environment; nil to trust the authorities of this machine.
+  /// - Throws: `cli.fileUnreadable`.
+  func authorities() throws(CLIError) -> String? {
+    let path = arguments.value("ca") ?? variables[APIClient.authoritiesVariable] ?? ""
+    guard !path.isEmpty else { return nil }
+    guard FileManager.default.isReadableFile(atPath: path) else {
+      throw CLIError(CLIErrorCode.fileUnreadable, "can't read \(path), which has the certificate authorities to trust")
+    }
+    return path
   }
 
   /// The key of `--key-file`, or of the environment. No option takes the key itself: other users of the machine can read
@@ -299,5 +329,9 @@ extension OptionSpec {
   static let user = OptionSpec("user", value: "NAME", help: "your name for the history; else SAGA_USER, else USER")
   static let keyFile = OptionSpec(
     "key-file", value: "FILE", help: "a file with the key for the engine; else SAGA_KEY, else SAGA_KEY_FILE")
+  static let authorities = OptionSpec(
+    "ca", value: "FILE",
+    help: "the certificate authorities that the engine's certificate must come from, in PEM; else SAGA_CA, else those "
+      + "of this machine")
   static let reason = OptionSpec("reason", value: "TEXT", help: "why; the history keeps it for the auditor")
 }

@@ -19,8 +19,8 @@ enum KafkaOptions {
 
   static let properties = OptionSpec(
     "kafka-config", value: "NAME=VALUE", repeats: true,
-    help: "a property of librdkafka: TLS, SASL, timeouts; @FILE reads them from a file, a line each, so that no "
-      + "password stands on a command line")
+    help: "a property of librdkafka: TLS, SASL, timeouts; @FILE reads them from a file, a line each. A VALUE may be "
+      + "env:VARIABLE or file:PATH, so that no password is on a command line")
 
   static func topics(_ roles: [KafkaTopicNames.Role]) -> OptionSpec {
     let usual = KafkaTopicNames()
@@ -95,12 +95,12 @@ extension Invocation {
   // Errors never contain the values: any of them may be a password.
   private func kafkaProperties() throws -> [KafkaCluster.Property] {
     var properties: [KafkaCluster.Property] = []
-    func take(_ property: KafkaCluster.Property) throws(UsageError) {
+    func take(_ property: KafkaCluster.Property) throws {
       if let option = KafkaOptions.saidElsewhere[property.name] {
         throw usage("\(property.name) is what \(option) says; it is no --kafka-config")
       }
       properties.removeAll { $0.name == property.name }
-      properties.append(property)
+      properties.append(KafkaCluster.Property(property.name, try kafkaValue(of: property)))
     }
     for text in arguments.values("kafka-config") {
       if text.hasPrefix("@") {
@@ -114,9 +114,30 @@ extension Invocation {
     return properties
   }
 
+  /// Returns the value that `env:VARIABLE` or `file:PATH` leads to; every other value as it is.
+  private func kafkaValue(of property: KafkaCluster.Property) throws -> String {
+    if property.value.hasPrefix("env:") {
+      let name = String(property.value.dropFirst(4))
+      guard let value = variables[name] else {
+        throw CLIError(
+          CLIErrorCode.configurationInvalid,
+          "\(property.name) wants the environment variable \(name), which is not set")
+      }
+      return value
+    }
+    guard property.value.hasPrefix("file:") else { return property.value }
+    let path = String(property.value.dropFirst(5))
+    guard var text = String(validating: try bytes(of: path), as: UTF8.self) else {
+      throw CLIError(CLIErrorCode.configurationInvalid, "\(path) is not a text in UTF-8")
+    }
+    // An editor ends the last line.
+    while text.last?.isNewline == true { text.removeLast() }
+    return text
+  }
+
   private func kafkaProperties(of file: String) throws -> [KafkaCluster.Property] {
     guard let text = String(validating: try bytes(of: file), as: UTF8.self) else {
-      throw CLIError(CLIErrorCode.configurationInvalid, "\(file) is no text in UTF-8")
+      throw CLIError(CLIErrorCode.configurationInvalid, "\(file) is not a text in UTF-8")
     }
     var properties: [KafkaCluster.Property] = []
     let lines = text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)

@@ -18,7 +18,7 @@ let labCommand = CommandSpec(
     OptionSpec("fault", value: "FAULT", repeats: true, help: "a fault from the start on"),
     OptionSpec(
       "engine", value: "URL", help: "take tasks from the queues laboratory.SERVICE of this engine, as workers do"),
-    .keyFile,
+    .keyFile, .authorities,
     OptionSpec("boxes", value: "N", help: "boxes of 96 in each freezer of a new laboratory; else 40"),
     OptionSpec("accession-time", value: "DURATION", help: "the registry's time for an accession number; else 10s"),
     OptionSpec("run-time", value: "DURATION", help: "how long a sequencing run takes; else 30s"),
@@ -61,7 +61,8 @@ let labCommand = CommandSpec(
   let configuration = try invocation.listening(port: LabAddress.usualPort)
   let kafka = try invocation.labKafka()
   let tasks = try invocation.engineAddress("engine").map {
-    LabTasks.Configuration(engine: $0, key: try invocation.accessKey())
+    LabTasks.Configuration(
+      engine: $0, key: try invocation.accessKey(), certificateAuthorities: try invocation.authorities())
   }
   let log = try invocation.log(usual: .error)
   let shutdown = Shutdown.listening(on: terminal, withInput: invocation.arguments.has("stop-with-input"))
@@ -123,7 +124,8 @@ extension Invocation {
       if arguments.value("people-delay") != nil { throw usage("--people-delay needs an engine: --people URL") }
       return nil
     }
-    var people = LabPeople.Configuration(engine: url, key: try accessKey())
+    var people = LabPeople.Configuration(
+      engine: url, key: try accessKey(), certificateAuthorities: try authorities())
     if let delay = try time("people-delay") { people.delay = delay }
     return people
   }

@@ -26,7 +26,7 @@ let serveCommand = CommandSpec(
     OptionSpec(
       "read-store", value: "STORE",
       help: "where lists are read from: sqlite:PATH, postgres:URL, or memory; beside the store"),
-  ] + ListenOptions.all(port: 8080) + [
+  ] + ListenOptions.all(port: 8080) + CertificateOptions.all + [
     OptionSpec(
       "keys", value: "FILE",
       help: "ask every caller for one of the keys in this file; see `saga key create`. Without it, callers on this "
@@ -97,7 +97,9 @@ struct EngineProcess {
     readLocation = try invocation.readStore() ?? location.besideIt
     let keyPath = invocation.arguments.value("keys")
     let openIDPath = invocation.arguments.value("oidc")
-    http = try invocation.listening(port: 8080, asksWhoCalls: keyPath != nil || openIDPath != nil)
+    var http = try invocation.listening(port: 8080, asksWhoCalls: keyPath != nil || openIDPath != nil)
+    http.certificate = try invocation.certificate()
+    self.http = http
     let named = try invocation.services()
     let isConfigured = invocation.arguments.value("services") != nil || !named.isEmpty
     services = isConfigured ? named : LabAddress.services(at: LabAddress.usual)
@@ -129,6 +131,9 @@ struct EngineProcess {
   func run() async throws -> ExitStatus {
     // 1. From here on a signal is a request to stop, and does not end the process.
     let shutdown = Shutdown.listening(on: terminal, withInput: stopsWithInput)
+    if let certificate = http.certificate {
+      CertificateReload(certificate: certificate, terminal: terminal, environment: environment, log: log).listen()
+    }
     var store = try await location.open(environment, log: log)
     var port = http.port
     var isFirst = true
@@ -309,15 +314,19 @@ struct EngineProcess {
       try await environment.sleep(for: .milliseconds(10))
     }
     if engine.isReady {
-      terminal.line("The engine listens on http://\(http.host):\(port)")
-      terminal.line("  console    http://\(http.host):\(port)/")
+      let address = "\(http.certificate == nil ? "http" : "https")://\(http.host):\(port)"
+      terminal.line("The engine listens on \(address)")
+      terminal.line("  console    \(address)/")
       terminal.line("  store      \(location.shown)")
+      if let certificate = http.certificate {
+        terminal.line("  tls        with a certificate until \(certificate.expiresAt)")
+      }
       terminal.line("  services   \(services.map(\.name).joined(separator: ", "))")
       if keys != nil || openID != nil {
         if keys != nil { terminal.line("  access     with a key; see `saga help key create`") }
         if let openID { terminal.line("  access     with a token of \(openID.issuer)") }
-        if !http.isLoopback {
-          terminal.line("  plaintext  keys and tokens travel unencrypted: put a proxy with TLS in front")
+        if !http.isLoopback, http.certificate == nil {
+          terminal.line("  plaintext  keys and tokens travel unencrypted: say --tls-cert, or use a proxy with TLS")
         }
       } else if http.isLoopback {
         terminal.line("  access     no sign-in is needed: only programs on this machine can connect")

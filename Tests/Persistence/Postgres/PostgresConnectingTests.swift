@@ -8,9 +8,13 @@ import Values
 
 @Suite("Connecting to Postgres", .timeLimit(.minutes(15)), .inTurn)
 struct PostgresConnectingTests {
-  @Test("Settings that can't be read are refused, and never shown")
-  func unreadable() async throws {
-    let url = "postgresql://ada:secret@[broken"
+  @Test(
+    "Settings that can't be read are refused, and never shown",
+    arguments: [
+      "postgresql://ada:secret@[broken", "postgresql://ada:secret/x@db/tracseq", "postgresql://ada:a@secret@db/tracseq",
+      "postgresql://ada:secret?x@db/tracseq", "host=db,a@secret",
+    ])
+  func unreadable(url: String) async throws {
     do throws(StoreError) {
       _ = try await PostgresStore.open(url: url, environment: .system)
       Issue.record("opened")

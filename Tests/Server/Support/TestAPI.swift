@@ -28,7 +28,7 @@ struct Answer {
   }
 }
 
-/// The API over an engine. Every answer is held against the API's description.
+/// The API over an engine. A certificate counts only for the router. Every answer is held against the API's description.
 struct TestAPI: Sendable {
   private typealias Perform = @Sendable (String, String, HTTPHeaders, [UInt8]) async throws -> HTTPServerResponse
   private let description: APIDescription
@@ -36,18 +36,19 @@ struct TestAPI: Sendable {
 
   static func run(
     _ depth: Depth = .router, engine: FakeEngine = FakeEngine(), kafka: (any KafkaView)? = nil,
-    notices: (any NoticesView)? = nil, authenticator: (any Authenticator)? = nil, log: Log = .silent,
+    notices: (any NoticesView)? = nil, authenticator: (any Authenticator)? = nil,
+    certificate: ServerCertificate? = nil, log: Log = .silent,
     _ body: (TestAPI) async throws -> Void
   ) async throws {
     // The fake engine's clock is its own; a socket needs one that moves.
     try await run(
-      depth, over: engine, kafka: kafka, notices: notices, authenticator: authenticator, log: log,
-      environment: depth == .live ? .system : engine.environment, body)
+      depth, over: engine, kafka: kafka, notices: notices, authenticator: authenticator, certificate: certificate,
+      log: log, environment: depth == .live ? .system : engine.environment, body)
   }
 
   static func run(
     _ depth: Depth, over engine: any SagaEngine, kafka: (any KafkaView)? = nil, notices: (any NoticesView)? = nil,
-    authenticator: (any Authenticator)? = nil, log: Log = .silent,
+    authenticator: (any Authenticator)? = nil, certificate: ServerCertificate? = nil, log: Log = .silent,
     store: any EventStore = MemoryStore(environment: .system), environment: Environment,
     _ body: (TestAPI) async throws -> Void
   ) async throws {
@@ -56,7 +57,7 @@ struct TestAPI: Sendable {
     case .router:
       let router = API(
         engine: engine, kafka: kafka, notices: notices, live: LiveHub(store: store, environment: environment),
-        environment: environment, log: log, access: Access(authenticator)
+        environment: environment, log: log, access: Access(authenticator), certificate: certificate
       ).router()
       try await body(
         TestAPI(description: description) { method, target, headers, bytes in

@@ -6,7 +6,11 @@ import Values
 /// neither header, and pass. A person who follows a link from another page passes too: that changes nothing, and the other
 /// page does not get the answer.
 enum CrossSiteCheck {
-  static func check(_ method: String, _ headers: HTTPHeaders, target: RequestTarget) throws(Problem) {
+  /// - Parameter isEncrypted: whether the server itself speaks TLS: then a page that came without TLS is of another
+  ///   origin.
+  static func check(
+    _ method: String, _ headers: HTTPHeaders, target: RequestTarget, isEncrypted: Bool
+  ) throws(Problem) {
     let origins = headers.all("Origin")
     let sites = headers.all("Sec-Fetch-Site")
     if !sites.isEmpty {
@@ -20,7 +24,7 @@ enum CrossSiteCheck {
     let host = target.authority ?? headers["Host"].flatMap { Authority($0) }
     for text in origins {
       guard let origin = Origin(text), let host, origin.authority.host == host.host,
-        origin.port == host.port ?? origin.usualPort
+        origin.isSecure || !isEncrypted, origin.port == host.port ?? origin.usualPort
       else { throw refusal }
     }
   }
@@ -34,16 +38,17 @@ enum CrossSiteCheck {
   /// An origin as browsers write it: scheme, host and port.
   private struct Origin {
     let authority: Authority
-    let usualPort: Int
+    let isSecure: Bool
+    var usualPort: Int { isSecure ? 443 : 80 }
     var port: Int { authority.port ?? usualPort }
 
     init?(_ text: String) {
-      let schemes = [("http://", 80), ("https://", 443)]
-      guard let (scheme, port) = schemes.first(where: { text.hasPrefix($0.0) }),
+      let schemes = [("http://", false), ("https://", true)]
+      guard let (scheme, isSecure) = schemes.first(where: { text.hasPrefix($0.0) }),
         let authority = Authority(String(text.dropFirst(scheme.count))), !authority.host.isEmpty
       else { return nil }
       self.authority = authority
-      usualPort = port
+      self.isSecure = isSecure
     }
   }
 }

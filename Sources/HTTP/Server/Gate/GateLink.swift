@@ -19,6 +19,8 @@ final class GateLink {
   let client: Int32
   let peer: String
   let local: String
+  /// Encrypts the connection; nil for one without TLS.
+  var tls: TLSSession?
   /// This side of the pair of sockets behind which libmicrohttpd serves the connection; -1 without.
   var inner: Int32 = -1
   /// libmicrohttpd's side of the pair.
@@ -41,12 +43,18 @@ final class GateLink {
   var clientInterest = Poller.Interest(read: true, write: false)
   var innerInterest = Poller.Interest(read: true, write: false)
 
-  init(id: UInt64, client: Int32, peer: String, local: String, phase: Phase) {
+  init(id: UInt64, client: Int32, peer: String, local: String, phase: Phase, tls: TLSSession?) {
     self.id = id
     self.client = client
     self.peer = peer
     self.local = local
     self.phase = phase
+    self.tls = tls
+  }
+
+  /// Lets bytes go to the client, encrypted when the connection is.
+  func send(_ bytes: ArraySlice<UInt8>) {
+    if let tls { tls.send(bytes, output: &toClient) } else { toClient.append(bytes) }
   }
 
   /// Whether the link waits for a request of which nothing has come.

@@ -137,7 +137,15 @@ final class GateLoop {
         429, HTTPErrorCode.tooManyConnections,
         detail: "\(peer) has \(configuration.maxConnectionsPerAddress) connections open, which is the limit.",
         headers: ["Retry-After": "1"])
-      _ = problem.rawAnswer(withBody: true).withUnsafeBytes { Socket.send(client, $0) }
+      // Over TLS nothing can be said before the handshake, and a handshake is what the limit is to spare.
+      if configuration.certificate == nil {
+        _ = problem.rawAnswer(withBody: true).withUnsafeBytes { Socket.send(client, $0) }
+      }
+      Foundation.close(client)
+      return
+    }
+    let tls = configuration.certificate?.session()
+    guard tls != nil || configuration.certificate == nil else {
       Foundation.close(client)
       return
     }
@@ -145,7 +153,7 @@ final class GateLoop {
     let local = listensEverywhere ? ListeningSocket.localHost(of: client) : ""
     let link = GateLink(
       id: lastID, client: client, peer: peer, local: local,
-      phase: .head(RequestHeadParser(configuration, peer: peer, local: local)))
+      phase: .head(RequestHeadParser(configuration, peer: peer, local: local)), tls: tls)
     guard poller.add(client, token: link.id << 1, link.clientInterest) else {
       Foundation.close(client)
       return
@@ -170,10 +178,44 @@ final class GateLoop {
     case .ended: link.hasEnded = true
     case .bytes(let count):
       if case .ending = link.phase { return }
-      if link.isIdle { link.due = now + configuration.requestTimeout }
-      link.arrived.append(contentsOf: room[..<count])
+      let wasIdle = link.isIdle
+      if let tls = link.tls {
+        guard decrypt(count, tls, of: link) else { return }
+      } else {
+        link.arrived.append(contentsOf: room[..<count])
+      }
+      // The bytes of a handshake gain a client no time.
+      if wasIdle, !link.isIdle { link.due = now + configuration.requestTimeout }
     }
     advance(link)
+  }
+
+  /// Takes the content out of the bytes in `room`, and sends what TLS itself has to answer.
+  /// - Returns: whether the link goes on.
+  private func decrypt(_ count: Int, _ tls: TLSSession, of link: GateLink) -> Bool {
+    if !tls.hasBegun, TLSSession.isPlainText(room[0]) {
+      // The client doesn't speak TLS, so only an answer without it can be understood.
+      link.tls = nil
+      refuse(
+        link,
+        Problem(
+          400, HTTPErrorCode.tlsNeeded, detail: "This port speaks HTTP over TLS only: use an address with https://."))
+      return false
+    }
+    let outcome = room.withUnsafeBytes { room in
+      tls.receive(
+        UnsafeRawBufferPointer(rebasing: room[..<count]), content: &link.arrived, output: &link.toClient)
+    }
+    switch outcome {
+    case .open: break
+    case .ended: link.hasEnded = true
+    case .failed:
+      closeInner(link)
+      end(link)
+      return false
+    }
+    if !link.toClient.isEmpty { sendToClient(link) }
+    return links[link.id] != nil
   }
 
   /// Checks what has arrived and lets through what is in order.
@@ -290,7 +332,7 @@ final class GateLoop {
     while link.inner >= 0, all || link.toClient.isEmpty {
       switch receive(link.inner) {
       case .bytes(let count):
-        link.toClient.append(room[..<count])
+        link.send(room[..<count])
         sendToClient(link)
         guard links[link.id] != nil else { return }
       case .ended:
@@ -341,7 +383,7 @@ final class GateLoop {
   /// Answers at once, in the place of everything that the request would have led to.
   private func refuse(_ link: GateLink, _ problem: Problem) {
     closeInner(link)
-    link.toClient.append(problem.rawAnswer(withBody: link.method != "HEAD"))
+    link.send(problem.rawAnswer(withBody: link.method != "HEAD")[...])
     end(link)
   }
 
@@ -351,6 +393,7 @@ final class GateLoop {
     link.phase = .ending
     link.arrived = []
     link.toInner.removeAll()
+    link.tls?.end(output: &link.toClient)
     link.due = now + configuration.idleTimeout
     guard link.toClient.flush(to: link.client) != nil else { return close(link) }
     if link.toClient.isEmpty { finish(link) }
@@ -373,6 +416,11 @@ final class GateLoop {
 
   private func close(_ link: GateLink) {
     guard links.removeValue(forKey: link.id) != nil else { return }
+    // A client of TLS takes an end without this for a cut.
+    if let tls = link.tls, link.toClient.isEmpty {
+      tls.end(output: &link.toClient)
+      _ = link.toClient.flush(to: link.client)
+    }
     release(link)
     closeInner(link)
     poller.remove(link.client)
@@ -401,7 +449,10 @@ final class GateLoop {
 
   private func setInterest(_ link: GateLink) {
     let isEnding = if case .ending = link.phase { true } else { false }
-    let hasRoom = link.toInner.isEmpty && link.arrived.count < max(64 << 10, configuration.maxHeaderBytes + 2)
+    // A client that reads nothing must not be answered by TLS without an end.
+    let isAnswered = link.tls == nil || link.toClient.count < 256 << 10
+    let hasRoom =
+      link.toInner.isEmpty && isAnswered && link.arrived.count < max(64 << 10, configuration.maxHeaderBytes + 2)
     let client = Poller.Interest(read: !link.hasEnded && (isEnding || hasRoom), write: !link.toClient.isEmpty)
     if client != link.clientInterest {
       link.clientInterest = client

@@ -163,6 +163,7 @@ struct OutBuffer {
 
   mutating func append(_ more: ArraySlice<UInt8>) { bytes.append(contentsOf: more) }
   mutating func append(_ more: [UInt8]) { bytes.append(contentsOf: more) }
+  mutating func append(_ more: UnsafeRawBufferPointer) { bytes.append(contentsOf: more) }
 
   mutating func removeAll() {
     bytes = []

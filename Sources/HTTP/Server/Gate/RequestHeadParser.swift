@@ -163,7 +163,8 @@ struct RequestHeadParser {
       }
     }
     try configuration.hosts.check(headers, target: line.target, minorVersion: line.minorVersion, local: local)
-    try CrossSiteCheck.check(line.method, headers, target: line.target)
+    try CrossSiteCheck.check(
+      line.method, headers, target: line.target, isEncrypted: configuration.certificate != nil)
     return Head(
       head: RequestHead(method: line.method, target: line.target, headers: headers, remoteAddress: peer), body: body,
       keepsConnection: keepsConnection(line), expectsContinue: expectsContinue && body != .exactly(0),
