@@ -208,7 +208,10 @@ let package = Package(
     tests("Rules", of: ["JSON", "TestSupport"]),
     tests(
       "System",
-      of: ["JSON", "Runtime", "Values", "HTTP", "Messaging", "Workflows", "Authoring", "TestSupport", "kafka-broker"],
+      of: [
+        "JSON", "Runtime", "Values", "HTTP", "Messaging", "Workflows", "Authoring", "SagaCore", "Persistence",
+        "WorkflowEngine", "TestSupport", "kafka-broker",
+      ],
       exclude: ["Clients/Python"]
     ),
     // A Kafka on the wire for the tests: librdkafka's mock cluster as a process of its own.

@@ -43,7 +43,7 @@ const shapes = {
 const looks = {
   running: ["play", "run"], paused: ["bars", "quiet"], compensating: ["back", "undo"], stuck: ["stop", "bad"],
   completed: ["check", "good"], compensated: ["undone", "undo"], abandoned: ["cross", "quiet"],
-  overdue: ["diamond", "late"], retrying: ["glass", "late"],
+  held: ["bars", "bad"], overdue: ["diamond", "late"], retrying: ["glass", "late"],
   pending: ["ring", "quiet"], backingOff: ["glass", "late"], waiting: ["clock", "wait"], succeeded: ["check", "good"],
   failed: ["cross", "bad"], skipped: ["dash", "quiet"], undoing: ["back", "undo"], undone: ["undone", "undo"],
   undoFailed: ["stop", "bad"],
@@ -52,7 +52,7 @@ const looks = {
 };
 
 const words = {
-  backingOff: "backing off", undoFailed: "undo failed", retrying: "being tried again",
+  held: "held back", backingOff: "backing off", undoFailed: "undo failed", retrying: "being tried again",
 };
 
 export const stateWord = (state) => words[state] ?? state;

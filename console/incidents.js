@@ -9,7 +9,7 @@ import { counted } from "./needs.js";
 import { act, problemBox, verbLabel } from "./verbs.js";
 
 const mostSagas = 20;
-const tones = { stuck: "bad", overdue: "late", paused: "quiet", retrying: "late" };
+const tones = { stuck: "bad", held: "bad", overdue: "late", paused: "quiet", retrying: "late" };
 // The sagas of the cards that were unfolded: shown until newer ones have come.
 const unfolded = new Map();
 
@@ -34,6 +34,7 @@ function card(incident, page, done, go) {
       "aria-label": alone ? `${verbLabel(verb)} ${alone.title ?? alone.key ?? shortID(alone.id)}` : `${verbLabel(verb)} all ${number(incident.sagas)}: ${whatText(incident)}`,
       onclick: () => (alone ? actOnOne(alone.id, verb, done) : actOnAll(incident, verb, go)) },
     alone ? `${verbLabel(verb)} …` : `${verbLabel(verb)} all ${number(incident.sagas)} …`))),
+    incident.verbs.length === 0 && incident.code && h("p.quiet", "The engine takes no verb for them. ", h("a", { href: `/errors/${incident.code}` }, "What to do")),
     !alone && h("details", { "data-key": `incident ${incident.id}`, ontoggle: (event) => { if (event.target.open) unfold(event.target, incident); } },
       h("summary", `The ${plural(incident.sagas, "saga")}`), h("div.unfolded", list(unfolded.get(incident.id) ?? [], incident))));
 }

@@ -15,10 +15,14 @@ const listeners = new Set();
 let known = null;
 
 /** Whether the lists lack events for so long that their numbers are not the true ones. */
-export const isBehind = (page) => page.lists.lagEvents > 0 && page.lists.lagSeconds > patience;
+export const isBehind = ({ lists }) => lists.lagEvents > 0 && (lists.behind === true || lists.lagSeconds > patience);
 
 /** When the lists had every event. */
 const asOf = (page) => new Date(Date.parse(page.at) - nearest(page.lists.lagSeconds) * 1000).toISOString();
+
+/** Says that the numbers beside it are those of an earlier time; null when they are the true ones. `page` has `lists`, and `at` or the time now. */
+export const behindNote = (page) => (isBehind(page) ? h("p.quiet.behind-note", icon("clock"), " As of ", time(asOf({ ...page, at: page.at ?? new Date().toISOString() })),
+  `: ${plural(page.lists.lagEvents, "event")} behind.`) : null);
 
 /** `57`, or `≥ 50,000`. */
 export const counted = (count, page) => `${page.atLeast ? "≥ " : ""}${number(count)}`;
@@ -38,6 +42,8 @@ async function ask() {
     known = { page: known?.page ?? null, problem };
   }
   show(known);
+  // Lists that catch up change without an event.
+  if (known.page && isBehind(known.page)) setTimeout(askNeeds, 2000);
   for (const handler of listeners) handler(known);
 }
 

@@ -5,7 +5,7 @@ import { duration, number, plural, shortID, since } from "./format.js";
 import { badge, icon } from "./icons.js";
 import { incidentCards } from "./incidents.js";
 import { gently, listen } from "./live.js";
-import { askNeeds, counted, isBehind, onNeeds } from "./needs.js";
+import { askNeeds, behindNote, counted, isBehind, onNeeds } from "./needs.js";
 import { operationBar, operationCounts, operationName } from "./operations.js";
 import { problemBox } from "./verbs.js";
 
@@ -51,9 +51,12 @@ export function overview(main, { go }) {
 
   const showCounts = async () => {
     try {
-      const { sagas } = await api.stats();
-      put(counts, h("ul.tiles", statuses.map((status) => h("li", h("a.tile", { href: `#/sagas?status=${status}` },
-        h("span.tile-number", number(sagas[status] ?? 0)), badge(status))))),
+      const { sagas, ...rest } = await api.stats();
+      const behind = behindNote(rest);
+      // Lists that catch up change without an event.
+      if (behind) setTimeout(soon, 2000);
+      put(counts, behind, h("ul.tiles", statuses.map((status) => h("li", h("a.tile", { href: `#/sagas?status=${status}` },
+        h("span.tile-number", number(sagas[status] ?? 0), behind && "?"), badge(status))))),
       h("p.quiet", `${plural(perMinute(ended), "saga")} ended in the last minute while this page was open.`));
     } catch (problem) {
       put(counts, problemBox(problem));
@@ -133,7 +136,7 @@ function summary(page) {
 
 /** That there is nothing to do is said only when the lists have every event. */
 const calm = (page) => (isBehind(page) ? h("p.quiet", `The lists lack ${plural(page.lists.lagEvents, "event")}. Whether a saga needs a person is not known yet.`)
-  : h("p.calm", icon("check"), "No saga is stuck, overdue, paused or being tried again, and no operation waits for a second person. You have nothing to do."));
+  : h("p.calm", icon("check"), "No saga is stuck, held back, overdue, paused or being tried again, and no operation waits for a second person. You have nothing to do."));
 
 /** Operations that wait for a second person, and those that run. */
 async function openOperations() {

@@ -7,6 +7,7 @@ import { badge, icon } from "./icons.js";
 import { read, write } from "./json.js";
 import { knownAs, labelChips, titleAndID } from "./labels.js";
 import { gently, listen } from "./live.js";
+import { behindNote } from "./needs.js";
 import { problemBox } from "./verbs.js";
 
 const statuses = ["stuck", "running", "compensating", "completed", "compensated", "abandoned"];
@@ -94,7 +95,7 @@ export function sagas(main, { parameters, go }) {
       const cursor = cursors.at(-1);
       page = await api.listSagas({ ...filters, cursor, limit: 50 }, { facets: true });
       showChips(page.facets);
-      put(notice, page.behind && h("p.notice", icon("clock"), " The list does not show the newest events yet."));
+      put(notice, page.lists && behindNote(page), page.behind && h("p.notice", icon("clock"), " The list does not show the newest events yet."));
       showList();
     } catch (problem) {
       put(list, problemBox(problem));

@@ -121,7 +121,7 @@ export async function signInAgain(done) {
 export function account() {
   const me = api.caller();
   return dialog(me.person, (close) => [
-    h("dl.facts", fact("Roles", me.roles.join(", ")), me.key && fact("Key", h("code", me.key)), me.subject && fact("At the provider", h("code", me.subject)), fact("Until", me.expiresAt),
+    h("dl.facts", fact("Roles", me.roles.join(", ")), me.labRoles && fact("In the laboratory", me.labRoles.join(", ")), me.key && fact("Key", h("code", me.key)), me.subject && fact("At the provider", h("code", me.subject)), fact("Until", me.expiresAt),
       me.speaksForOthers && fact("Speaks for others", "yes")),
     h("div.actions", h("button", { type: "button", onclick: () => close() }, "Not now"),
       h("button.danger", { type: "button", id: "sign-out", onclick: async () => {

@@ -3,7 +3,7 @@ import { h } from "./dom.js";
 import { childLink } from "./family.js";
 import { plural, since } from "./format.js";
 import { stepsOf } from "./order.js";
-import { sendSignal, signalSchema } from "./verbs.js";
+import { sendSignal, signalBar, signalSchema } from "./verbs.js";
 
 /** What an undo waits for, and the saga that does it: `waits for signal taken-out to confirm the undo, ends in 3 d`. */
 export function undoText(undo) {
@@ -27,7 +27,9 @@ export function undoSignalButton(saga, definition, step, done, before = () => {}
     before();
     if (await sendSignal(saga, name, signalSchema(saga, definition, step.id, name))) done();
   };
-  return h("button", { type: "button", "data-key": `undo signal ${step.id}`, onclick: send }, `Send ${name} …`);
+  const bar = signalBar(saga, definition, step.id, name);
+  return [h("button", { type: "button", "data-key": `undo signal ${step.id}`, disabled: bar !== null, onclick: send }, `Send ${name} …`),
+    bar && h("span.quiet", " ", bar)];
 }
 
 /** Whether sagas of a workflow start others: to do a step, or to undo one. */

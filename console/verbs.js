@@ -21,14 +21,23 @@ export const verbButtons = (saga, done, without = new Set()) => saga.verbs.filte
   h("button", { type: "button", "data-key": `verb ${verb}`, "data-verb": verb, class: dangerous.includes(verb) ? "danger" : "",
     onclick: async () => { if (await act(saga, verb)) done(); } }, `${verbLabel(verb)} …`));
 
-/** The schema of a signal for which a step or an item, or its undo, waits. */
-export const signalSchema = (saga, definition, id, name) => {
+/** The signal, as the workflow has it, for which a step or an item, or its undo, waits. */
+const signalAction = (saga, definition, id, name) => {
   const stepID = id.split("[")[0];
   const step = stepsOf(definition).find((one) => one.id === stepID);
   const undo = step?.compensation?.signal;
   // A step that is being undone no longer waits for a signal of its own.
   const isUndo = undo?.name === name && (step.signal?.name !== name || saga.steps.find((one) => one.id === stepID)?.undo);
-  return (isUndo ? undo : step?.signal)?.schema;
+  return isUndo ? undo : step?.signal;
+};
+export const signalSchema = (...names) => signalAction(...names)?.schema;
+
+/** Why the person may not send a signal; null when they may. An engine without keys compares no roles. */
+export const signalBar = (...names) => {
+  const roles = signalAction(...names)?.roles ?? [];
+  const me = api.caller();
+  return !me || roles.length === 0 || roles.some((role) => me.labRoles?.includes(role)) ? null
+    : `Only for the laboratory role ${roles.join(" or ")}.`;
 };
 
 /** What the engine says would help, in its words: a button for each option, with its purpose. */
@@ -36,11 +45,12 @@ export const nextSteps = (saga, definition, done) => saga.why.next.map((option, 
   const { verb, step, signal: name, outcome, purpose } = option;
   const act_ = () => (verb === "signal" ? sendSignal(saga, name, signalSchema(saga, definition, step, name))
     : act(saga, verb, { step, outcome }));
+  const bar = verb === "signal" ? signalBar(saga, definition, step, name) : null;
   const first = index === 0 && (verb === "signal" || saga.status === "stuck");
   return h("li", h("button", { type: "button", "data-key": verb === "signal" ? `signal ${name}` : `next ${verb} ${step ?? ""} ${outcome ?? ""}`,
-    "data-verb": verb, class: dangerous.includes(verb) ? "danger" : first ? "primary" : "",
+    "data-verb": verb, class: dangerous.includes(verb) ? "danger" : first ? "primary" : "", disabled: bar !== null,
     onclick: async () => { if (await act_()) done(); } }, verb === "signal" ? `Send ${name} …` : `${verbLabel(verb)} …`),
-  h("span", purpose));
+  h("span", purpose, bar && h("span.quiet", " ", bar)));
 });
 
 /** The steps before this one that are undone after it. */

@@ -15,6 +15,9 @@ public struct JSONError: Error, Sendable, Hashable, CustomStringConvertible {
   public var offset: Int { place.offset }
 
   public var description: String { "\(line):\(column): \(message) [\(code)]" }
+
+  /// The error without a word of the text. For a file of settings: a file that has only a secret may be named by mistake.
+  public var withoutContent: String { "\(line):\(column): it is not JSON [\(code)]" }
 }
 
 /// The limits for a JSON text.

@@ -18,6 +18,9 @@ public final class EngineKafka: Sendable {
     public var group: String
     /// Framing of event data for a schema registry, and its removal. Each start creates a new one.
     public var framing: Framing?
+    /// The laboratory roles of everyone who writes to the topic of commands. Nil compares no sender of a signal: for an
+    /// engine that recognises no callers.
+    public var labRoles: [String]?
 
     public init(
       cluster: KafkaCluster, events: KafkaTopic = KafkaTopic("laboratory.saga.events"),
@@ -94,7 +97,9 @@ public final class EngineKafka: Sendable {
       return KafkaConsumer(
         reading, handlers: handlers, deadLetters: letters, environment: environment, log: log)
     }
-    commands = try consumer(configuration.commands, KafkaCommands(engine: engine, unframe: unframe).handlers)
+    commands = try consumer(
+      configuration.commands, KafkaCommands(engine: engine, unframe: unframe, labRoles: configuration.labRoles).handlers
+    )
     replies = try consumer(
       configuration.replies,
       KafkaReplies(engine: engine, executor: executor, unframe: unframe, log: log).handlers)

@@ -9,6 +9,8 @@ import WorkflowEngine
 struct KafkaCommands: Sendable {
   let engine: Engine
   let unframe: InboundMessage.Unframe?
+  /// The laboratory roles of everyone who writes to the topic; nil when no sender of a signal is compared.
+  var labRoles: [String]?
 
   static let typePrefix = "dev.tracseq.saga."
 
@@ -76,7 +78,9 @@ struct KafkaCommands: Sendable {
     guard let saga, let name else { return }
     _ = try await engine.signal(
       try await id(of: saga),
-      SignalGiven(name: name, id: inbound.identity, body: content, by: by ?? inbound.sender, from: inbound.way),
+      SignalGiven(
+        name: name, id: inbound.identity, body: content, by: by ?? inbound.sender, from: inbound.way,
+        roles: labRoles),
       formerIDs: [inbound.formerIdentity])
   }
 

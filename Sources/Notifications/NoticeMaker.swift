@@ -31,6 +31,7 @@ struct NoticeMaker: Sendable {
       guard data["needsApproval"]?.boolValue == true else { return nil }
       return operation(stored, data, type)
     case .operationFinished: return operation(stored, try await operation(upTo: stored) ?? data, type)
+    case .sagaStuck where stored.type == "sagaPaused": return try await held(stored, data)
     case .sagaStuck: return try await stuck(stored, data)
     case .sagaOverdue, .sagaReminder, .sagaCompleted, .sagaAbandoned, .sagaCompensated, .sagaOutputIncomplete:
       let step = type == .sagaReminder ? data["step"]?.stringValue : nil
@@ -47,6 +48,8 @@ struct NoticeMaker: Sendable {
     // A step that failed before the pivot blocks the saga once the pivot is passed.
     case "stepFailed", "undoFailed", "operatorResolved", "turnBackLapsed": return [.sagaStuck]
     case "stepSucceeded", "operatorSkipped": return stored.data.contains(#""pivot":true"#) ? [.sagaStuck] : []
+    // Only the engine's own pause, of a saga that it holds back.
+    case "sagaPaused": return stored.data.contains(#""from":"recovery""#) ? [.sagaStuck] : []
     case "sagaOverdue", "stepOverdue": return [.sagaOverdue]
     case "waitReminded": return [.sagaReminder]
     case "sagaCompleted":
@@ -92,6 +95,13 @@ struct NoticeMaker: Sendable {
     }
     guard blocks == true || !saga.wasStuck && SagaAsOf.status(stored) == SagaStatus.stuck.rawValue else { return nil }
     return await notice(.sagaStuck, stored, data, saga)
+  }
+
+  /// Returns the notice of a saga that the engine holds back; nil for another pause.
+  private func held(_ stored: StoredEvent, _ data: JSON) async throws(StoreError) -> Notice? {
+    let saga = try await SagaAsOf.read(stored, in: store)
+    guard !saga.isBroken, let after = saga.after, after.isHeld else { return nil }
+    return await notice(.sagaStuck, stored, data, saga, need: SagaNeed(after))
   }
 
   // MARK: The notice

@@ -1,9 +1,11 @@
+import Foundation
 public import HTTP
 import JSON
 public import Runtime
 import SagaCore
 import Values
 import WorkflowEngine
+import Workflows
 
 /// Posts notices to a URL, signed by the Standard Webhooks specification.
 ///
@@ -16,10 +18,14 @@ public struct Webhook: NoticeDestination {
   private let secrets: [WebhookSecret]
   private let client: HTTPClient
   private let environment: Environment
+  /// What an answer must not repeat to people, the longest first.
+  private let hidden: [String]
 
   /// The time within which a receiver must answer. It should store the notice, answer, and do the work afterwards.
   static let timeout = Duration.seconds(15)
   private static let mostOfAnswer = 200
+  /// The bytes of an answer that are looked at for its first words.
+  private static let mostBytesSeen = 1 << 16
 
   /// - Parameters:
   ///   - name: the destination's name.
@@ -38,6 +44,7 @@ public struct Webhook: NoticeDestination {
     self.types = types
     self.client = client
     self.environment = environment
+    hidden = Self.hidden(in: url)
   }
 
   public var kind: NoticeDestinationKind { .webhook }
@@ -58,7 +65,7 @@ public struct Webhook: NoticeDestination {
     // The wall clock is used, because another machine compares the time with its own clock.
     let now = environment.wallNow()
     do throws(HTTPClientError) {
-      return Self.outcome(of: try await client.send(request(notice, at: now)), now: now)
+      return outcome(of: try await client.send(request(notice, at: now)), now: now)
     } catch {
       return .failed(NoticeFailure(code: error.code, message: error.message))
     }
@@ -81,7 +88,7 @@ public struct Webhook: NoticeDestination {
       takesPartialBody: true)
   }
 
-  private static func outcome(of response: HTTPClientResponse, now: Timestamp) -> NoticeOutcome {
+  private func outcome(of response: HTTPClientResponse, now: Timestamp) -> NoticeOutcome {
     let said = said(response.body)
     let answer = "\(response.status)\(said.isEmpty ? "" : ": \(said)")"
     switch response.status {
@@ -104,8 +111,28 @@ public struct Webhook: NoticeDestination {
     }
   }
 
-  /// Returns the first words of an answer.
-  private static func said(_ body: [UInt8]) -> String {
-    String(decoding: body.prefix(mostOfAnswer * 4), as: UTF8.self).clippedToLine(mostOfAnswer)
+  /// Returns the first words of an answer. A receiver may repeat what was sent: `Cannot POST /hooks/SECRET`.
+  private func said(_ body: [UInt8]) -> String {
+    let text = String(decoding: body.prefix(Self.mostBytesSeen), as: UTF8.self)
+    let shown = hidden.reduce(text) { $0.replacing($1, with: Secrets.mask) }
+    return Secrets.masked(text: shown).clippedToLine(Self.mostOfAnswer)
+  }
+
+  /// Returns what is as secret as a password in a URL: the user, all behind the host, and in that each value and each
+  /// segment that is long enough for a secret; also as the receiver decodes them.
+  private static func hidden(in url: String) -> [String] {
+    guard let slashes = url.firstRange(of: "://") else { return [] }
+    let authority = url[slashes.upperBound...].prefix { !"/?#".contains($0) }
+    let user = authority.prefix(upTo: authority.lastIndex(of: "@") ?? authority.startIndex)
+    let password = user.drop { $0 != ":" }.dropFirst()
+    let rest = url[authority.endIndex...].prefix { $0 != "#" }
+    let path = rest.prefix { $0 != "?" }
+    let query = rest.dropFirst(path.count).dropFirst()
+    let values = query.split(separator: "&").map { $0.drop { $0 != "=" }.dropFirst() }
+    let segments = path.split(separator: "/").filter { $0.utf8.count >= 12 }
+    let all =
+      [user, password, rest, path, query].filter { $0.utf8.count > 1 } + values.filter { $0.utf8.count >= 6 } + segments
+    return Set(all.flatMap { [String($0), $0.removingPercentEncoding ?? String($0)] })
+      .sorted { ($1.utf8.count, $0) < ($0.utf8.count, $1) }
   }
 }

@@ -124,6 +124,16 @@ enum PostgresStatements {
     ORDER BY position LIMIT $3
     """)
 
+  /// The head of each shard, up to the shard $1.
+  static let shardHeads = PostgresStatement(
+    "shard_heads",
+    """
+    SELECT s.shard, greatest(
+      (SELECT e.position FROM events e WHERE e.shard = s.shard ORDER BY e.position DESC LIMIT 1),
+      (SELECT d.dropped_to FROM shards d WHERE d.shard = s.shard), 0)
+    FROM generate_series(0, $1::int4) AS s(shard)
+    """)
+
   static let head = PostgresStatement(
     "head",
     """

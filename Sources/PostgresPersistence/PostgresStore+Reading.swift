@@ -53,6 +53,19 @@ extension PostgresStore {
     }
   }
 
+  public func heads() async throws(StoreError) -> [Int64] {
+    let count = shardCount
+    return try await pool.run { (connection) throws(PostgresError) in
+      var heads = [Int64](repeating: 0, count: count)
+      let rows = try connection.run(PostgresCall(PostgresStatements.shardHeads) { $0.append(int4: count - 1) }).rows
+      for row in rows {
+        let shard = try row.int4(0)
+        if heads.indices.contains(shard) { heads[shard] = try row.int8(1) }
+      }
+      return heads
+    }
+  }
+
   public func origins() async throws(StoreError) -> ChainOrigins {
     try await pool.run { (connection) throws(PostgresError) in
       guard let row = try connection.run(PostgresCall(Self.storeID)).first else {

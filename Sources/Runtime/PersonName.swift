@@ -3,7 +3,7 @@ import Foundation
 /// The name of a person, compared by its appearance. Spellings that look the same are one person.
 ///
 /// Two names look alike when they are equal after these steps, which follow Unicode TR 39:
-/// 1. Invisible characters are removed, blanks at the ends are trimmed, and a run of blanks becomes one.
+/// 1. Invisible characters are removed, blanks and punctuation at the ends are trimmed, and a run of blanks becomes one.
 /// 2. Compatibility forms become the plain ones (NFKD): `Ａnna`, `𝐀nna`.
 /// 3. Letters that look like Latin letters become those: Cyrillic `а`, Greek `Α`. `0` becomes `o`, `1` becomes `l`,
 ///    `rn` becomes `m`.
@@ -52,7 +52,27 @@ public struct PersonName: Sendable {
         words[words.count - 1].append(scalar)
       }
     }
-    return words.filter { !$0.isEmpty }.map { String($0) }.joined(separator: " ")
+    return trimmed(words.filter { !$0.isEmpty }.map { String($0) }.joined(separator: " "))
+  }
+
+  /// Removes punctuation at both ends: a full stop behind a name does not make another person. A name of
+  /// punctuation alone stays.
+  private static func trimmed(_ text: String) -> String {
+    let scalars = text.unicodeScalars
+    let isPart = { (scalar: Unicode.Scalar) in scalar != " " && !isPunctuation(scalar) }
+    guard let first = scalars.firstIndex(where: isPart), let last = scalars.lastIndex(where: isPart) else {
+      return text
+    }
+    return String(scalars[first...last])
+  }
+
+  private static func isPunctuation(_ scalar: Unicode.Scalar) -> Bool {
+    switch scalar.properties.generalCategory {
+    case .connectorPunctuation, .dashPunctuation, .openPunctuation, .closePunctuation, .initialPunctuation,
+      .finalPunctuation, .otherPunctuation:
+      true
+    default: false
+    }
   }
 
   /// Folds through upper case, so `ß` becomes `ss` and a final sigma becomes a sigma.

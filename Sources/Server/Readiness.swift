@@ -99,6 +99,16 @@ struct Readiness {
     }
   }
 
+  static func reasons(of lists: ProjectionStatus) -> [Reason] {
+    guard lists.isBehind else { return [] }
+    let events = "\(lists.lag) event\(lists.lag == 1 ? "" : "s")"
+    return [
+      Reason(
+        code: ServerErrorCode.listsBehind,
+        message: "Lists and counts lack \(events); the oldest has waited for \(lists.waited.components.seconds) s.")
+    ]
+  }
+
   static func reasons(of consumers: [ConsumerStatus]) -> [Reason] {
     consumers.compactMap { consumer in
       consumer.problem.map { problem in
@@ -124,7 +134,7 @@ extension API {
     // The other faults are read from the store that does not answer, so they would only delay this answer.
     if unwritable != nil { return Readiness(unwritable: unwritable) }
     return Readiness(
-      reasons: keyReasons + certificateReasons + heldReasons + (await kafkaReadiness().reasons)
+      reasons: keyReasons + certificateReasons + heldReasons + (await listReasons()) + (await kafkaReadiness().reasons)
         + (await noticeReasons()))
   }
 
@@ -150,6 +160,16 @@ extension API {
         code: EngineErrorCode.sagaHeld,
         message: "Held back, because a process ended while it computed the saga: \(first.id)\(others).")
     ]
+  }
+
+  /// Lists that lack events for long: sagas run, but counts and incidents are those of an earlier time.
+  private func listReasons() async -> [Readiness.Reason] {
+    do {
+      return Readiness.reasons(of: try await answerInTime { [engine] in try await engine.projections() })
+    } catch {
+      log.error("Could not read how far lists are; reporting it in readiness", ("error", "\(error)"))
+      return [Self.unreadable("How far lists are could not be read", error)]
+    }
   }
 
   /// The faults of the destinations of notices.

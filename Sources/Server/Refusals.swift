@@ -55,6 +55,7 @@ enum Refusals {
     EngineErrorCode.signalInvalid: (422, "The signal doesn't meet its schema"),
     SchemaErrorCode.budget: (422, "The check against the schema takes too much work"),
     EngineErrorCode.signalRefused: (422, "The signal was refused"),
+    EngineErrorCode.signalRoleMissing: (403, "The signal needs a laboratory role"),
     EngineErrorCode.signalLimit: (409, "The saga keeps no more signals"),
     EngineErrorCode.signalDropped: (409, "No step took the signal"),
     EngineErrorCode.signalTooLate: (409, "The signal came too late"),

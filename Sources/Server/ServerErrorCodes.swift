@@ -20,6 +20,8 @@ public enum ServerErrorCode {
   public static let echoHeld = "echo.held"
   public static let echoBehind = "echo.behind"
   public static let consumerFailing = "consumer.failing"
+  // Of the lists.
+  public static let listsBehind = "lists.behind"
   // Of the destinations of notices.
   public static let noticeFailing = "notice.failing"
   // Of callers and their rights.

@@ -13,13 +13,16 @@ public struct CallerResponse: WireValue {
   public let subject: String?
   /// The roles, as `operator` or `starter:library-prep`.
   public let roles: [String]
+  /// The roles in the laboratory, for signals that ask for one. An engine without keys compares none.
+  public let labRoles: [String]
   /// Whether `Saga-User` may name another person.
   public let speaksForOthers: Bool
   /// When the key or token expires; nil without one.
   public let expiresAt: Timestamp?
 
   public init(
-    signIn: String, person: String, key: String?, subject: String?, roles: [String], speaksForOthers: Bool,
+    signIn: String, person: String, key: String?, subject: String?, roles: [String], labRoles: [String] = [],
+    speaksForOthers: Bool,
     expiresAt: Timestamp?
   ) {
     self.signIn = signIn
@@ -27,6 +30,7 @@ public struct CallerResponse: WireValue {
     self.key = key
     self.subject = subject
     self.roles = roles
+    self.labRoles = labRoles
     self.speaksForOthers = speaksForOthers
     self.expiresAt = expiresAt
   }
@@ -37,6 +41,7 @@ public struct CallerResponse: WireValue {
     key = try members.textIfAny("key")
     subject = try members.textIfAny("subject")
     roles = try members.texts("roles")
+    labRoles = try members.textsIfAny("labRoles") ?? []
     speaksForOthers = try members.bool("speaksForOthers")
     expiresAt = try members.timeIfAny("expiresAt")
   }
@@ -44,7 +49,8 @@ public struct CallerResponse: WireValue {
   public var json: JSON {
     .members([
       "signIn": .string(signIn), "person": .string(person), "key": .text(key), "subject": .text(subject),
-      "roles": .texts(roles), "speaksForOthers": .bool(speaksForOthers), "expiresAt": .time(expiresAt),
+      "roles": .texts(roles), "labRoles": .textsIfAny(labRoles), "speaksForOthers": .bool(speaksForOthers),
+      "expiresAt": .time(expiresAt),
     ])
   }
 }

@@ -155,20 +155,24 @@ public struct StatsResponse: WireValue {
   public struct Lists: WireValue {
     public let lagEvents: Int
     public let lagSeconds: Duration
+    /// Whether that is so much that the numbers of lists are those of an earlier time.
+    public let behind: Bool
 
-    public init(lagEvents: Int, lagSeconds: Duration) {
+    public init(lagEvents: Int, lagSeconds: Duration, behind: Bool = false) {
       self.lagEvents = lagEvents
       self.lagSeconds = lagSeconds
+      self.behind = behind
     }
 
     public init(_ members: Members) throws(UnexpectedMember) {
       lagEvents = try members.int("lagEvents")
       lagSeconds = try members.seconds("lagSeconds")
+      behind = try members.boolIfAny("behind") ?? false
     }
 
     public var json: JSON {
       .members([
-        "lagEvents": .int(lagEvents), "lagSeconds": .seconds(lagSeconds),
+        "lagEvents": .int(lagEvents), "lagSeconds": .seconds(lagSeconds), "behind": .flag(behind),
       ])
     }
   }

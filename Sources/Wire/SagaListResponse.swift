@@ -9,12 +9,17 @@ public struct SagaListResponse: WireValue {
   public let facets: Facets?
   /// Whether the list lacks events that the caller has seen.
   public let behind: Bool
+  /// How far the lists are behind the events. Nil in the answer of an older engine.
+  public let lists: StatsResponse.Lists?
 
-  public init(sagas: [SagaSummary], next: String? = nil, facets: Facets? = nil, behind: Bool = false) {
+  public init(
+    sagas: [SagaSummary], next: String? = nil, facets: Facets? = nil, behind: Bool = false, lists: StatsResponse.Lists?
+  ) {
     self.sagas = sagas
     self.next = next
     self.facets = facets
     self.behind = behind
+    self.lists = lists
   }
 
   public init(_ members: Members) throws(UnexpectedMember) {
@@ -22,11 +27,13 @@ public struct SagaListResponse: WireValue {
     next = try members.textIfAny("next")
     facets = try members.oneIfAny("facets")
     behind = try members.boolIfAny("behind") ?? false
+    lists = try members.oneIfAny("lists")
   }
 
   public var json: JSON {
     .members([
       "sagas": .list(sagas), "next": .text(next), "facets": facets?.json, "behind": .flag(behind),
+      "lists": lists?.json,
     ])
   }
 

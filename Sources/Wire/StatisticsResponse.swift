@@ -4,18 +4,22 @@ import Values
 /// The answer of `GET /v1/workflows/{name}/statistics`.
 public struct StatisticsResponse: WireValue {
   public let steps: [Step]
+  /// How far the counts are behind the events. Nil in the answer of an older engine.
+  public let lists: StatsResponse.Lists?
 
-  public init(steps: [Step]) {
+  public init(steps: [Step], lists: StatsResponse.Lists?) {
     self.steps = steps
+    self.lists = lists
   }
 
   public init(_ members: Members) throws(UnexpectedMember) {
     steps = try members.list("steps")
+    lists = try members.oneIfAny("lists")
   }
 
   public var json: JSON {
     .members([
-      "steps": .list(steps)
+      "steps": .list(steps), "lists": lists?.json,
     ])
   }
 

@@ -1,5 +1,7 @@
+import JSON
 import SagaCore
 import Values
+import Workflows
 
 // What an operator can do next, in the order of advice.
 extension Explainer {
@@ -86,8 +88,18 @@ extension Explainer {
   private func signal(_ name: String, to step: String, isUndo: Bool = false) -> Explanation.Option {
     Explanation.Option(
       verb: "signal", step: step, signal: name, outcome: nil,
-      purpose: isUndo
-        ? "Send the signal that confirms the undo of step \(step)." : "Send the signal that step \(step) waits for.",
+      purpose: (isUndo
+        ? "Send the signal that confirms the undo of step \(step)." : "Send the signal that step \(step) waits for.")
+        + senders(step, isUndo),
       command: "saga signal \(state.id) \(name) --body '{}'")
+  }
+
+  /// ` Laboratory role: qa or lead.` Empty for a signal that anyone may send.
+  private func senders(_ step: String, _ isUndo: Bool) -> String {
+    let definition = definition?.steps.first { $0.id.hasSameScalars(as: ItemID.step(of: step)) }
+    var signal = isUndo ? definition?.undoSignal : nil
+    if !isUndo, case .signal(let own)? = definition?.action { signal = own }
+    guard let roles = signal?.roles, !roles.isEmpty else { return "" }
+    return " Laboratory role: \(roles.joined(separator: " or "))."
   }
 }

@@ -33,6 +33,20 @@ struct KeyCommandTests {
     try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int
   }
 
+  @Test("A key has roles of the laboratory beside those at the engine")
+  func labRoles() async throws {
+    _ = try await create("--name", "mia", "--role", "starter:a", "--lab-role", "qa", "--lab-role", "shift lead")
+    let listed = await TestTool().run("key", "list", "--keys", path)
+    #expect(listed.output.contains("mia  starter:a lab:qa lab:shift lead"))
+    let json = try JSON(parsing: Array(await TestTool().run("key", "list", "--keys", path, "--json").output.utf8))
+    #expect(json["keys"]?[0]?["labRoles"] == ["qa", "shift lead"])
+    for wrong in ["", " qa", "q\u{200B}a", String(repeating: "q", count: 101)] {
+      let result = await TestTool().run(
+        "key", "create", "--keys", path, "--name", "x", "--role", "viewer", "--lab-role", wrong)
+      #expect(result.status == .usage && result.complaint.contains("--lab-role"), "\(wrong)")
+    }
+  }
+
   @Test("A key is created, listed and revoked; its secret is printed once and stored nowhere")
   func life() async throws {
     let key = try await create("--name", "lims", "--role", "starter:a,b", "--role", "viewer", "--speaks-for-others")
@@ -45,7 +59,8 @@ struct KeyCommandTests {
 
     let listed = await TestTool().run("key", "list", "--keys", path)
     #expect(listed.output.contains("\(id)  valid"))
-    #expect(listed.output.contains("lims  starter:a,b viewer, speaks for others"))
+    let indent = String(repeating: " ", count: 14)
+    #expect(listed.output.contains(" UTC  lims\n\(indent)starter:a,b viewer, speaks for others\n"))
     #expect(!listed.output.contains(key.suffix(64)))
 
     #expect(await TestTool().run("key", "revoke", "--keys", path, id).output == "Key \(id) of lims is revoked.\n")
@@ -56,6 +71,18 @@ struct KeyCommandTests {
     #expect(keys[1]["expiresAt"] == .timestamp(Golden.now + .seconds(3_600)))
     #expect(
       try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted() == ["keys.json", "keys.json.lock"])
+  }
+
+  @Test("The list of keys shows every role of a key, in lines of 80 columns")
+  func manyRoles() async throws {
+    let workflows = (1...30).map { "starter:workflow-\($0)" }
+    let made = await TestTool().run(
+      ["key", "create", "--keys", path, "--name", "lims"] + (workflows + ["admin"]).flatMap { ["--role", $0] })
+    #expect(made.status == .success, "\(made.complaint)")
+    let lines = await TestTool().run("key", "list", "--keys", path).output.split(separator: "\n")
+    #expect(lines.count > 5 && lines.allSatisfy { $0.count <= 80 })
+    let words = lines.flatMap { $0.split(separator: " ").map(String.init) }
+    for role in workflows + ["admin"] { #expect(words.contains(role)) }
   }
 
   @Test("A key goes to a new file that only its owner can read")
@@ -114,6 +141,32 @@ struct KeyCommandTests {
       #expect(result.status == .failure && result.complaint.contains("access.keysUnreadable"), "\(result.complaint)")
     }
     #expect(try String(contentsOfFile: broken, encoding: .utf8) == "{}")
+  }
+
+  @Test("A file that has only a secret, named by mistake, is refused without a word of it")
+  func secretFile() async throws {
+    let secret = try file("anna.key", "tsk_planted_secret_4711\n")
+    let serve = ["serve", "--store", "memory", "--port", "0"]
+    for words in [
+      ["key", "list", "--keys", secret], serve + ["--keys", secret], serve + ["--oidc", secret],
+      serve + ["--services", secret], serve + ["--webhooks", secret],
+    ] {
+      let result = await TestTool().run(words)
+      #expect(result.status == .failure && result.complaint.contains("1:1: it is not JSON"), "\(result.complaint)")
+      #expect(!result.complaint.contains("planted"), "\(words)")
+    }
+  }
+
+  @Test("The password of a misspelt store or of an engine's address is in no message")
+  func passwords() async {
+    for words in [
+      ["serve", "--store", "postgress://u:planted@h/d"], ["serve", "--store", "u:planted@h/d"],
+      ["list", "--server", "http://u:planted@127.0.0.1:1"], ["status", "--server", "http://u:planted@127.0.0.1:1"],
+    ] {
+      let result = await TestTool().run(words)
+      #expect(result.status != .success && !result.complaint.isEmpty)
+      #expect(!result.complaint.contains("planted") && !result.output.contains("planted"), "\(result.complaint)")
+    }
   }
 
   @Test("A client sends the key of its file or its variable, and no login name with it")

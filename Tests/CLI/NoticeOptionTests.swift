@@ -92,6 +92,7 @@ struct NoticeOptionTests {
       (["--webhook", "https://pager.lab/x,saga.stuk"], "knows no notice \"saga.stuk\"; did you mean saga.stuck?"),
       (["--webhook", "https://pager.lab/x,notice.test"], "knows no notice \"notice.test\""),
       (["--webhook", "https:///x"], "without a host"),
+      (["--webhook", "http://169.254.169.254/x"], "leads to 169.254.169.254, an address of a cloud's metadata"),
       (["--webhook", "a b=https://pager.lab/x"], "\"a b\" is no name for a webhook"),
       (["--webhook", "https://pager.lab/a b"], "percent-encoded"),
       (

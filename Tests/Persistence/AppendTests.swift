@@ -37,6 +37,8 @@ struct AppendTests {
       #expect(events.last?.data == [])
       #expect(try await store.tail(shard: shard, after: 0, limit: 10) == events)
       #expect(try await store.head(shard: shard) == 2)
+      let heads = try await store.heads()
+      #expect(heads.count == store.shardCount && heads[shard] == 2 && heads.reduce(0, +) == 2)
     }
   }
 

@@ -253,6 +253,22 @@ struct AccessTests {
     #expect(error?.code == ServerErrorCode.keysUnreadable && error?.message.contains("chmod") == true)
   }
 
+  @Test("A key or a token in a path is not in the log")
+  func keyInPath() async throws {
+    let lines = Told<String>()
+    let log = Log { _, message, values in lines.add(["\(message) \(values)"]) }
+    let key = try ring.add("anna", "viewer").text
+    try await run(log: log) { api in
+      for secret in [key, "eyJhbGciOiJub25lIn0.eyJzdWIiOiJhbm5hIn0."] {
+        let answer = try await api.send("GET", "/v1/sagas/\(secret)")
+        #expect(answer.code == ServerErrorCode.keyMissing)
+      }
+    }
+    let refused = lines.all.filter { $0.contains(ServerErrorCode.keyMissing) }
+    #expect(refused.count == 2 && refused.allSatisfy { $0.contains("/v1/sagas/***\"") }, "\(refused)")
+    #expect(!lines.all.contains { $0.contains(key.suffix(64)) || $0.contains("eyJ") })
+  }
+
   @Test("The file has hashes of keys, and no key")
   func hashes() throws {
     let key = try ring.add("anna", "viewer", "starter:a")
@@ -316,10 +332,37 @@ struct AccessTests {
     }
   }
 
+  @Test("A requester can't approve with the same key after it got another name; a key that speaks for others can")
+  func renamed() async throws {
+    engine.requireApproval(of: .cancel)
+    try engine.register(Samples.storage)
+    let ids = try (0..<2).map { _ in try engine.start("store-sample") }
+    let key = try ring.add("anna", "operator", "approver").text
+    let gateway = try ring.add("lims", "operator", "approver", speaksForOthers: true).text
+    try await run { api in
+      func asked(_ id: UniqueID, _ key: String, as user: String? = nil) async throws -> String {
+        let answer = try await api.post("/v1/sagas/\(id)/cancel", ["reason": "x"], key: key, user: user)
+        return try #require(answer.headers["Location"])
+      }
+      let own = try await asked(ids[0], key)
+      let ofOther = try await asked(ids[1], gateway, as: "anna")
+      let list = String(decoding: ring.list.bytes, as: UTF8.self)
+      try ring.write(Array(list.replacing("\"anna\"", with: "\"ben\"").utf8))
+      #expect(try await api.get("/v1/me", key: key).json["person"] == "ben")
+      let again = try await api.post("\(own)/approve", ["reason": "y"], key: key)
+      #expect(again.status == 403 && again.code == "operation.samePerson")
+      #expect(again.json["detail"]?.stringValue?.contains("“ben” is the same caller") == true)
+      // The people of a gateway share its key.
+      #expect(try await api.post("\(own)/approve", ["reason": "y"], key: gateway, user: "carla").status == 200)
+      #expect(try await api.post("\(ofOther)/approve", ["reason": "y"], key: gateway, user: "carla").status == 200)
+    }
+  }
+
   @Test(
     "A key's name is a visible name that is not that of callers without a key",
     arguments: [
-      "", " ", " anna", "anna ", "an\u{200B}na", "anonymous", "Anonymous", String(repeating: "a", count: 201),
+      "", " ", " anna", "anna ", "an\u{200B}na", "anonymous", "Anonymous", "anonymous.",
+      String(repeating: "a", count: 201),
     ])
   func names(_ name: String) {
     #expect(AccessKey.fault(inName: name) != nil)
@@ -406,7 +449,7 @@ struct AccessTests {
   @Test("The number of sessions has a limit")
   func mostSessions() {
     let sessions = Sessions()
-    let caller = Caller(person: "anna", roles: [], maySpeakForOthers: false, keyID: "k", expiresAt: nil)
+    let caller = Caller(person: "anna", roles: [], labRoles: [], maySpeakForOthers: false, keyID: "k", expiresAt: nil)
     let first = sessions.begin(caller, engine.environment)
     engine.clock.advance(by: .seconds(1))
     var last = ""

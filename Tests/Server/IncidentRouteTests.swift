@@ -46,7 +46,7 @@ struct IncidentRouteTests {
       #expect(incidents.allSatisfy { $0["step"] == "send" && $0["phase"] == "forward" && $0["workflow"] == "deliver" })
       #expect(incidents.allSatisfy { $0["samples"]?.arrayValue?.count == 2 })
       #expect(page["needsPerson"] == 10)
-      #expect(page["sagas"] == ["stuck": 10, "overdue": 0, "paused": 0, "retrying": 4])
+      #expect(page["sagas"] == ["stuck": 10, "held": 0, "overdue": 0, "paused": 0, "retrying": 4])
       #expect(page["lists"]?["lagEvents"] == 2, "the answer says what the fake read model lacks")
       for incident in incidents {
         let path = try #require(incident["path"]?.stringValue)

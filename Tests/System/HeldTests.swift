@@ -1,4 +1,5 @@
 import Foundation
+import HTTP
 import JSON
 import TestSupport
 import Testing
@@ -33,6 +34,16 @@ struct HeldTests {
     return try #require(answer.body["id"]?.stringValue)
   }
 
+  /// Returns the one incident of held sagas, once lists have it.
+  private static func incident(_ site: Site, _ engine: SagaProcess) async throws -> JSON {
+    try await eventualValue("lists have the held saga") {
+      let page = try await site.call("GET", "\(engine.url)/v1/incidents?kind=held").body
+      guard page["lists"]?["lagEvents"] == 0, page["incidents"]?.arrayValue?.count == 1 else { return nil }
+      #expect(page["sagas"]?["held"] == 1 && page["needsPerson"] == 1)
+      return page["incidents"]?[0]
+    }
+  }
+
   private static func stores() -> [Site.Store] { Site.hasPostgres ? Site.Store.allCases : [.sqlite] }
 
   @Test("is paused at the third start, other sagas continue, and resume lets it continue", arguments: stores())
@@ -53,6 +64,10 @@ struct HeldTests {
     let ready = try await site.call("GET", "\(engine.url)/readyz")
     #expect(ready.status == 200)
     #expect(ready.body["reasons"]?[0]?["code"] == "saga.held", "\(ready.body.text())")
+    // It is an incident of its own, and a verb on all its sagas releases it.
+    let incident = try await Self.incident(site, engine)
+    #expect(incident["code"] == "saga.held" && incident["verbs"]?[0] == "resume", "\(incident.text())")
+    #expect(incident["samples"]?[0]?["id"]?.stringValue == poison)
     let held = try await site.call("GET", "\(engine.url)/v1/sagas/\(poison)")
     #expect(held.body["paused"] != nil, "\(held.body.text())")
     #expect(try await site.call("GET", "\(engine.url)/v1/sagas/\(other)").body["paused"] == nil)
@@ -76,6 +91,13 @@ struct HeldTests {
     engine = try await Self.start(site, ["SAGA_DRILL_DIE_OF": poison])
     let stats = try await site.call("GET", "\(engine.url)/v1/stats")
     #expect(stats.body["held"]?[0]?["paused"] == false, "\(stats.body.text())")
+    let incident = try await Self.incident(site, engine)
+    #expect(incident["code"] == "saga.unread" && incident["verbs"] == [], "\(incident.text())")
+    let path = try #require(incident["path"]?.stringValue)
+    let list = try await site.call("GET", "\(engine.url)\(path)&facets=true")
+    #expect(list.body["sagas"]?.arrayValue?.map { $0["id"]?.stringValue } == [poison], "\(list.body.text())")
+    let metrics = try await site.client.send(HTTPClientRequest(url: "\(engine.url)/metrics"))
+    #expect(String(decoding: metrics.body, as: UTF8.self).contains(#"tracseq_incident_sagas{kind="held"} 1"#))
     let answer = try await site.call("GET", "\(engine.url)/v1/sagas/\(poison)")
     #expect(answer.status == 409)
     #expect(answer.body["code"] == "saga.held")

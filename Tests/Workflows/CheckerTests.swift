@@ -54,8 +54,6 @@ struct CheckerTests {
       [workflow.unknownMember] at /steps/1/http/path
       w.json:9:33: error: "maxAttempts" is a whole number from 1 to 1000; 1 means never again [workflow.badValue] \
       at /steps/1/retry/maxAttempts
-      w.json:10:56: warning: "roles" is kept and shown, but not enforced yet: anyone may send the signal \
-      [workflow.notEnforced] at /steps/2/signal/roles
       """
     let lines = check(text).findings.map(\.description)
     #expect(lines.dropLast().joined(separator: "\n") == expected)
@@ -186,10 +184,6 @@ struct CheckerTests {
       (
         #"[{ "id": "a", "signal": { "name": "x" } }, { "id": "b", "signal": { "name": "x" } }]"#,
         [Found("workflow.signalsAlike", "/steps/1/signal", 2, 76)]
-      ),
-      (
-        #"[{ "id": "a", "signal": { "name": "x", "schema": {}, "roles": ["qa"] } }]"#,
-        [Found("workflow.notEnforced", "/steps/0/signal/roles", 2, 63)]
       ),
       (
         #"[{ "id": "a", \#(call), "compensation": "none", "when": "$..x" }]"#,

@@ -1,6 +1,7 @@
 #pragma once
 #include <errno.h>
 #include <libpq-fe.h>
+#include <pg_config.h>
 #include <poll.h>
 
 /// Waits until the connection's socket can be read (or written, when asked), for at most so many milliseconds.
@@ -35,3 +36,6 @@ static inline PGconn *postgres_start(const char *url, const char *application_na
   const char *const values[] = {target, url, application_name, "UTF8", "1", "5", "2", "3", "8000", 0};
   return PQconnectStartParams(keywords, values, 1);
 }
+
+/// The version of the headers, as 150018 for 15.18.
+static inline int postgres_header_version(void) { return PG_VERSION_NUM; }

@@ -12,7 +12,13 @@ struct ResponseWriter {
   let demandsTLS: Bool
 
   func send(_ answer: HTTPServerResponse) -> MHD_Result {
-    let answer = (answer.isSendable ? answer : .unsendable).withStandardHeaders
+    var answer = (answer.isSendable ? answer : .unsendable).withStandardHeaders
+    // For HEAD, libmicrohttpd would leave out the chunks of a stream and send their end. The client would take that for the
+    // beginning of the next answer on the connection.
+    if exchange.admitted.head.method == "HEAD", case .stream(let stream) = answer.body {
+      stream.cancel()
+      answer.body = .bytes([])
+    }
     guard let response = create(answer.body) else { return .NO }
     defer { MHD_destroy_response(response) }
     for (name, value) in answer.headers where !Self.ownHeaders.contains(where: { $0.isSameHeaderName(as: name) }) {

@@ -4,6 +4,8 @@ public import Values
 public enum IncidentKind: String, Sendable, Hashable, CaseIterable {
   /// The saga can't go on without an operator.
   case stuck
+  /// The engine does not compute the saga: processes died while they did, or its history can't be read.
+  case held
   /// The saga, or one of its steps, takes longer than expected.
   case overdue
   /// Somebody paused the saga.
@@ -17,8 +19,8 @@ public enum IncidentKind: String, Sendable, Hashable, CaseIterable {
 
 /// What stops or delays one saga now.
 ///
-/// A saga has one at most, so the sagas of all incidents are as many as the sagas that have one. `stuck` comes before
-/// `paused`, `paused` before `overdue`, and `overdue` before `retrying`.
+/// A saga has one at most, so the sagas of all incidents are as many as the sagas that have one. `held` comes before
+/// `stuck`, `stuck` before `paused`, `paused` before `overdue`, and `overdue` before `retrying`.
 public struct SagaNeed: Sendable, Hashable {
   public var kind: IncidentKind
   /// The step that stops the saga; of an item, the step that has it. Nil when the saga as a whole is meant.
@@ -113,6 +115,8 @@ public struct IncidentQuery: Sendable, Hashable {
   public var workflow: String?
   /// The most sagas to name of each incident, the oldest first.
   public var samples: Int
+  /// Sagas that are left out, because the caller counts them itself. A few hundred at most.
+  public var without: Set<UniqueID> = []
 
   public init(at: Timestamp, kinds: Set<IncidentKind> = [], workflow: String? = nil, samples: Int = 3) {
     self.at = at
@@ -121,7 +125,7 @@ public struct IncidentQuery: Sendable, Hashable {
     self.samples = samples
   }
 
-  func wants(_ kind: IncidentKind) -> Bool { kinds.isEmpty || kinds.contains(kind) }
+  public func wants(_ kind: IncidentKind) -> Bool { kinds.isEmpty || kinds.contains(kind) }
 }
 
 /// Sagas that need a person, or may soon, for the same reason.
@@ -134,6 +138,14 @@ public struct SagaIncident: Sendable, Hashable {
   public var newest: Timestamp
   /// Some of its sagas, the oldest first.
   public var samples: [SagaRow]
+
+  public init(key: IncidentKey, sagas: Int, since: Timestamp, newest: Timestamp, samples: [SagaRow]) {
+    self.key = key
+    self.sagas = sagas
+    self.since = since
+    self.newest = newest
+    self.samples = samples
+  }
 }
 
 /// A place in the list of incidents: after the incident that began at this time and has this id.

@@ -108,7 +108,9 @@ public final class MemoryReadStore: SagaReadStore {
       var found: [IncidentKey: [(row: SagaRow, since: Timestamp)]] = [:]
       var totals: [IncidentKind: Int] = [:]
       for row in state.tables[state.generations.current]?.rows.values ?? [:].values {
-        guard let need = row.need(at: query.at), query.wants(need.kind) else { continue }
+        guard let need = row.need(at: query.at), query.wants(need.kind), !query.without.contains(row.id) else {
+          continue
+        }
         if let workflow = query.workflow, !TextKey(workflow).isSame(row.workflow) { continue }
         found[IncidentKey(need, workflow: row.workflow), default: []].append((row, need.since))
         totals[need.kind, default: 0] += 1

@@ -111,7 +111,7 @@ public struct SagaFacets: Sendable, Hashable {
 
   public init() {}
 
-  mutating func add(_ row: SagaRow) { add(FacetKey(row), 1) }
+  package mutating func add(_ row: SagaRow) { add(FacetKey(row), 1) }
 
   mutating func add(_ key: FacetKey, _ count: Int) {
     status[key.status, default: 0] += count

@@ -123,6 +123,15 @@ public final class SQLiteStore: EventStore {
     return try await read { database throws(StoreError) in try SQLiteQueries.head(database, shard: shard) }
   }
 
+  public func heads() async throws(StoreError) -> [Int64] {
+    let count = shardCount
+    return try await read { database throws(StoreError) in
+      var heads: [Int64] = []
+      for shard in 0..<count { heads.append(try SQLiteQueries.head(database, shard: shard)) }
+      return heads
+    }
+  }
+
   public func origins() async throws(StoreError) -> ChainOrigins {
     try await read { database throws(StoreError) in try SQLiteQueries.origins(database) }
   }

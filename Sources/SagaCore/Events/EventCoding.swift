@@ -58,6 +58,10 @@ extension EventReader {
   // These are lenient. An optional text or flag of another type counts as missing.
   package func flag(_ name: String) -> Bool { json[name]?.boolValue ?? false }
   package func optionalString(_ name: String) -> String? { json[name]?.stringValue }
+  /// Returns the texts of a list; nil without one. What is not a text is left out.
+  package func optionalStrings(_ name: String) -> [String]? {
+    json[name]?.arrayValue.map { $0.compactMap(\.stringValue) }
+  }
   func optionalValue(_ name: String) -> JSON? { json[name] }
   package func values(_ name: String) -> [JSON] { json[name]?.arrayValue ?? [] }
 

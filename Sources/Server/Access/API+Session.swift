@@ -142,7 +142,7 @@ extension CallerResponse {
   fileprivate init(_ caller: Caller, _ way: Access.SignIn) {
     self.init(
       signIn: way.rawValue, person: caller.person, key: caller.keyID, subject: caller.subject,
-      roles: caller.roles.map(\.description),
+      roles: caller.roles.map(\.description), labRoles: caller.labRoles ?? [],
       speaksForOthers: caller.maySpeakForOthers, expiresAt: caller.expiresAt)
   }
 }

@@ -4,6 +4,7 @@ import SagaCore
 import Synchronization
 import Values
 import WorkflowEngine
+import Workflows
 
 /// Who may do what: recognises the caller of each request, and compares their roles with what the route asks.
 struct Access: Sendable {
@@ -116,7 +117,7 @@ final class RefusalCounts: Sendable {
   /// Every code with its count, also those that never occurred.
   var all: [(code: String, count: Int64)] {
     let counts = counts.withLock { $0 }
-    return ServerErrorCode.ofAccess.map { ($0, counts[$0] ?? 0) }
+    return (ServerErrorCode.ofAccess + [EngineErrorCode.signalRoleMissing]).map { ($0, counts[$0] ?? 0) }
   }
 }
 
@@ -136,7 +137,7 @@ extension API {
       {
         access.refusals.count(code)
         log.info(
-          "A caller was refused", ("code", code), ("method", request.method), ("path", request.path),
+          "A caller was refused", ("code", code), ("method", request.method), ("path", request.loggedPath),
           ("address", request.remoteAddress))
       }
       throw error
@@ -181,7 +182,16 @@ extension API {
 extension Caller {
   /// A caller of a route that asks nothing, who was not recognised.
   static let unknown = Caller(
-    person: anyone.person, roles: [], maySpeakForOthers: false, keyID: nil, expiresAt: nil)
+    person: anyone.person, roles: [], labRoles: [], maySpeakForOthers: false, keyID: nil, expiresAt: nil)
+}
+
+extension HTTPServerRequest {
+  /// The path for the log. A person may have put a key or a token into it by mistake.
+  var loggedPath: String {
+    path.split(separator: "/", omittingEmptySubsequences: false)
+      .map { AccessKey.isText(String($0)) || $0.hasPrefix("eyJ") ? Secrets.mask : String($0) }
+      .joined(separator: "/")
+  }
 }
 
 extension Call {

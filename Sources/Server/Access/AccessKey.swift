@@ -12,6 +12,8 @@ public struct AccessKey: Sendable, Hashable {
   /// The name in the history. Two keys with one name belong to one person.
   public let name: String
   public let roles: [GrantedRole]
+  /// The roles of its owner in the laboratory, for signals that ask for one.
+  public let labRoles: [String]
   public let speaksForOthers: Bool
   /// The SHA-256 of the secret's text.
   public let secretHash: [UInt8]
@@ -24,12 +26,13 @@ public struct AccessKey: Sendable, Hashable {
   /// Creates a key.
   /// - Returns: the key to store, and the text for its owner, which is not stored anywhere.
   public static func new(
-    name: String, roles: [GrantedRole], speaksForOthers: Bool, expiresAt: Timestamp, environment: Environment
+    name: String, roles: [GrantedRole], labRoles: [String] = [], speaksForOthers: Bool, expiresAt: Timestamp,
+    environment: Environment
   ) -> (key: AccessKey, text: String) {
     let id = String(random(words: 1, environment).prefix(12))
     let secret = random(words: 4, environment)
     let key = AccessKey(
-      id: id, name: name, roles: roles, speaksForOthers: speaksForOthers,
+      id: id, name: name, roles: roles, labRoles: labRoles, speaksForOthers: speaksForOthers,
       secretHash: Digest.sha256(Array(secret.utf8)), createdAt: environment.wallNow(), expiresAt: expiresAt,
       revokedAt: nil)
     return (key, "\(prefix)_\(id)_\(secret)")
@@ -77,7 +80,9 @@ public struct AccessKey: Sendable, Hashable {
   }
 
   var caller: Caller {
-    Caller(person: name, roles: roles, maySpeakForOthers: speaksForOthers, keyID: id, expiresAt: expiresAt)
+    Caller(
+      person: name, roles: roles, labRoles: labRoles, maySpeakForOthers: speaksForOthers, keyID: id,
+      expiresAt: expiresAt)
   }
 
   /// Why a text can't be the name of a key; nil when it can.
@@ -119,6 +124,11 @@ extension AccessKey {
     roles = try reader.required("roles", "a list of roles") { json in
       json.elements { $0.stringValue.flatMap { GrantedRole($0) } }.flatMap { $0.isEmpty ? nil : $0 }
     }
+    labRoles =
+      try reader.optional("labRoles", "a list of at most \(LabRole.most) roles of the laboratory") { json in
+        json.elements { $0.stringValue.flatMap { LabRole.fault(in: $0) == nil ? $0 : nil } }
+          .flatMap { $0.count <= LabRole.most ? $0 : nil }
+      } ?? []
     speaksForOthers = try reader.optional("speaksForOthers", "true or false", \.boolValue) ?? false
     secretHash = try reader.required("sha256", "64 hexadecimal digits") { json in
       json.stringValue.flatMap { Self.isHexadecimal($0[...], 64) ? Digest.bytes(hexadecimal: $0) : nil }
@@ -134,6 +144,7 @@ extension AccessKey {
       "speaksForOthers": .bool(speaksForOthers), "sha256": .string(Digest.hexadecimal(secretHash)),
       "createdAt": .timestamp(createdAt), "expiresAt": .timestamp(expiresAt),
     ]
+    if !labRoles.isEmpty { object["labRoles"] = .array(labRoles.map(JSON.string)) }
     if let revokedAt { object["revokedAt"] = .timestamp(revokedAt) }
     return .object(object)
   }

@@ -5,6 +5,9 @@ public struct Caller: Sendable, Hashable {
   /// The name in the history: of a person, or of a program.
   public let person: String
   public let roles: [GrantedRole]
+  /// The roles in the laboratory, for signals that ask for one. Nil on an engine that recognises no callers: then
+  /// nothing is compared.
+  public let labRoles: [String]?
   /// Whether `Saga-User` may name another person, as a gateway does for the people that it has authenticated.
   public let maySpeakForOthers: Bool
   /// The public part of the key; nil for a caller without a key.
@@ -15,11 +18,13 @@ public struct Caller: Sendable, Hashable {
   public let expiresAt: Timestamp?
 
   public init(
-    person: String, roles: [GrantedRole], maySpeakForOthers: Bool, keyID: String?, subject: String? = nil,
+    person: String, roles: [GrantedRole], labRoles: [String]?, maySpeakForOthers: Bool, keyID: String?,
+    subject: String? = nil,
     expiresAt: Timestamp?
   ) {
     self.person = person
     self.roles = roles
+    self.labRoles = labRoles
     self.maySpeakForOthers = maySpeakForOthers
     self.keyID = keyID
     self.subject = subject
@@ -28,7 +33,8 @@ public struct Caller: Sendable, Hashable {
 
   /// The caller of an engine that has no keys: everyone may do everything, under any name.
   static let anyone = Caller(
-    person: "anonymous", roles: [GrantedRole(.admin)], maySpeakForOthers: true, keyID: nil, expiresAt: nil)
+    person: "anonymous", roles: [GrantedRole(.admin)], labRoles: nil, maySpeakForOthers: true, keyID: nil,
+    expiresAt: nil)
 
   func reach(of permission: Permission) -> Reach { Reach(permission, of: roles) }
 }

@@ -23,7 +23,7 @@ public struct KeyList: Sendable, Hashable {
     }
     let json: JSON
     do { json = try JSON(parsing: bytes) } catch {
-      throw wrong("\(error.line):\(error.column): \(error.message)")
+      throw wrong(error.withoutContent)
     }
     guard json["version"]?.intValue == 1, let entries = json["keys"]?.arrayValue else {
       throw wrong("it must be an object with \"version\": 1 and \"keys\"")
@@ -117,8 +117,10 @@ public final class KeyFile: Authenticator {
     return state.withLock { state in
       guard stamp == nil || stamp != state.stamp else { return state.keys }
       do throws(AccessRefusal) {
+        let before = state.keys
         (state.keys, state.stamp) = try Self.read(path)
         state.problem = nil
+        noteChange(from: before, to: state.keys)
       } catch {
         // Once for each content that can't be read.
         if state.problem != error || state.stamp != stamp {
@@ -132,6 +134,28 @@ public final class KeyFile: Authenticator {
       return state.keys
     }
   }
+
+  /// Logs which keys a changed file adds, ends and changes. Never a secret, nor its hash.
+  private func noteChange(from old: [String: AccessKey], to new: [String: AccessKey]) {
+    func list(_ ids: [String]) -> String {
+      if ids.isEmpty { return "none" }
+      let ids = ids.sorted()
+      return ids.prefix(Self.mostShown).joined(separator: " ")
+        + (ids.count > Self.mostShown ? " and \(ids.count - Self.mostShown) more" : "")
+    }
+    let added = new.keys.filter { old[$0] == nil }
+    let removed = old.keys.filter { new[$0] == nil }
+    let both = new.keys.filter { old[$0] != nil && old[$0] != new[$0] }
+    let revoked = both.filter { old[$0]?.revokedAt == nil && new[$0]?.revokedAt != nil }
+    let changed = both.filter { !revoked.contains($0) }
+    if added.isEmpty, removed.isEmpty, both.isEmpty { return }
+    log.warning(
+      "The file of keys has changed and counts from now on", ("added", list(added)), ("revoked", list(revoked)),
+      ("removed", list(removed)), ("changed", list(changed)))
+  }
+
+  /// The most ids of one kind in a line of the log.
+  private static let mostShown = 20
 
   private static func stamp(_ path: String) throws(AccessRefusal) -> Stamp {
     var file = stat()

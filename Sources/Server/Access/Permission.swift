@@ -1,3 +1,5 @@
+import Runtime
+
 /// What a caller may do. A key has one role or several.
 public enum Role: String, CaseIterable, Sendable {
   case viewer, starter, worker, `operator`, approver, author, admin
@@ -133,5 +135,17 @@ enum Reach: Hashable {
     } else {
       self = .only(Set(giving.flatMap(\.only)))
     }
+  }
+}
+
+/// A role that people have in the laboratory, as `qa`. It gives no permission at the engine. A workflow names it in the
+/// `roles` of a signal, which the engine takes only from a caller who has one of them.
+public enum LabRole {
+  /// The most roles of one caller.
+  public static let most = 50
+
+  /// Why a text can't be a role, as a predicate; nil when it can.
+  public static func fault(in text: String) -> String? {
+    text.utf8.count > 100 ? "has more than 100 bytes" : VisibleText.fault(in: text)
   }
 }

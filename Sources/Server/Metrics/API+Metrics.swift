@@ -31,7 +31,10 @@ extension API {
       "tracseq_clock_offset_seconds", .gauge,
       "How far the wall clock is ahead of the engine's time. Not 0: the clock was set.",
       [.init(seconds: environment.wallNow() - environment.now())])
-    if let counts = await known("the sagas", { [engine] in try await engine.counts() }) {
+    // How far lists are is asked before their numbers. Lists that are behind would claim that nothing is stuck.
+    let lists = await known("the read model", { [engine] in try await engine.projections() })
+    let areListsCurrent = lists.map { !$0.isBehind } ?? false
+    if areListsCurrent, let counts = await known("the sagas", { [engine] in try await engine.counts() }) {
       text.add(
         "tracseq_sagas", .gauge, "Sagas by status.",
         SagaStatus.allCases.map { .init(Int64(counts[$0] ?? 0), ["status": $0.rawValue]) })
@@ -53,8 +56,8 @@ extension API {
     text.add("tracseq_tasks_waiting", .gauge, "Tasks that wait for a worker.", queued(\.waiting))
     text.add("tracseq_tasks_taken", .gauge, "Tasks that workers have.", queued(\.taken))
     text.add("tracseq_task_workers_waiting", .gauge, "Workers that wait for a task.", queued(\.pollers))
-    await addIncidents(to: &text)
-    if let lists = await known("the read model", { [engine] in try await engine.projections() }) {
+    if areListsCurrent { await addIncidents(to: &text) }
+    if let lists {
       text.add("tracseq_read_model_lag_events", .gauge, "Events that are stored and not in lists yet.", lists.lag)
       text.add(
         "tracseq_read_model_lag_seconds", .gauge, "How long the oldest of them has been stored.",
@@ -72,6 +75,7 @@ extension API {
     }
     var isDegraded =
       !engine.isReady || health.problem != nil || access.authenticator?.problem != nil || !certificateReasons.isEmpty
+    if !areListsCurrent || !engine.held.isEmpty { isDegraded = true }
     if let notices {
       let status = await known("notices", { try await notices.status() })
       isDegraded =
@@ -84,19 +88,13 @@ extension API {
     return .bytes(Array(text.text.utf8), type: PrometheusText.contentType)
   }
 
-  /// The longest delay of the lists with which the numbers of incidents are the true ones.
-  private static let longestListLag = Duration.seconds(5)
-
   private func addIncidents(to text: inout PrometheusText) async {
-    let now = environment.now()
-    let page = await known("the incidents") { [engine] () async throws -> SagaIncidents? in
-      guard try await engine.projections().waited <= Self.longestListLag else { return nil }
-      return try await engine.incidents(IncidentQuery(at: now, samples: 0), after: nil, limit: 1)
-    }
-    // Lists that are behind would claim that nothing is stuck.
-    guard let page = page.flatMap(\.self) else { return }
+    let query = IncidentQuery(at: environment.now(), samples: 0)
+    let page = await known("the incidents") { [engine] in try await engine.incidents(query, after: nil, limit: 1) }
+    guard let page else { return }
     text.add(
-      "tracseq_incident_sagas", .gauge, "Sagas that are stuck, overdue, paused, or failing and being tried again.",
+      "tracseq_incident_sagas", .gauge,
+      "Sagas that are stuck, held back, overdue, paused, or failing and being tried again.",
       IncidentKind.allCases.map { .init(Int64(page.totals[$0] ?? 0), ["kind": $0.rawValue]) })
   }
 

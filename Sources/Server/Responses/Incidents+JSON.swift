@@ -12,7 +12,7 @@ extension IncidentsResponse {
     self.init(
       at: now, incidents: page.incidents.map { Incident($0, at: now) }, next: next, needsPerson: page.needsPerson,
       sagas: Counts(IncidentKind.allCases.map { ($0.rawValue, page.totals[$0] ?? 0) }), atLeast: !page.isExact,
-      lists: .init(lagEvents: Int(lists.lag), lagSeconds: lists.waited))
+      lists: .init(lists))
   }
 }
 

@@ -21,7 +21,7 @@ extension TimelineResponse {
 
 extension StatisticsResponse {
   /// Groups the minutes of a workflow by step, each step with its total.
-  init(_ minutes: [StepMinute]) {
+  init(_ minutes: [StepMinute], lists: ProjectionStatus) {
     var order: [String] = []
     var groups: [String: [StepMinute]] = [:]
     for minute in minutes {
@@ -34,7 +34,7 @@ extension StatisticsResponse {
         var total = StepMinute(workflow: "", step: step, at: Timestamp(milliseconds: 0))
         for minute in minutes { total.merge(minute) }
         return Step(step: step, minutes: minutes.map { Minute($0) }, total: Total(total))
-      })
+      }, lists: .init(lists))
   }
 }
 
@@ -58,6 +58,13 @@ extension StatisticsResponse.Total {
 extension StepMinute {
   /// Returns a quantile of the durations in milliseconds; nil without durations.
   fileprivate func quantile(_ share: Double) -> Int? { durations.quantile(share).map { Int($0) } }
+}
+
+extension StatsResponse.Lists {
+  /// - Parameter status: how far lists were before the numbers of the answer were read.
+  init(_ status: ProjectionStatus) {
+    self.init(lagEvents: Int(status.lag), lagSeconds: status.waited, behind: status.isBehind)
+  }
 }
 
 extension ProjectionsResponse {

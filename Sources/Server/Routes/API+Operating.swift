@@ -107,15 +107,16 @@ extension API {
   private static let mostHeld = 100
 
   private func showStats(_ call: Call) async throws -> HTTPServerResponse {
-    let counts = try await engine.counts()
+    // What lists lack is asked first: it may be missing in the counts, and nothing else may.
     let lists = try await engine.projections()
+    let counts = try await engine.counts()
     return .json(
       StatsResponse(
         at: environment.now(), sagas: Counts(SagaStatus.allCases.map { ($0.rawValue, counts[$0] ?? 0) }),
         held: engine.held.prefix(Self.mostHeld).map {
           .init(id: $0.id.description, since: $0.since, paused: $0.isPaused)
         },
-        lists: .init(lagEvents: Int(lists.lag), lagSeconds: lists.waited)
+        lists: .init(lists)
       ).json)
   }
 }

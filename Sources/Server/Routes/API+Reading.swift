@@ -92,8 +92,9 @@ extension API {
     if let from = range.from, let before = range.before, before <= from {
       throw call.query.invalid("to", "must be later than from")
     }
+    let lists = try await engine.projections()
     let minutes = try await engine.statistics(of: call.path.value("name"), range)
-    return .json(StatisticsResponse(minutes).json)
+    return .json(StatisticsResponse(minutes, lists: lists).json)
   }
 
   private func showProjections(_ call: Call) async throws -> HTTPServerResponse {

@@ -90,7 +90,8 @@ extension API {
     return .json(
       SagaListResponse(
         sagas: page.sagas.map { SagaSummary($0, at: now) }, next: SagaListReader.seal(page.next, cursor),
-        facets: page.facets.map { .init($0) }, behind: page.isBehind
+        facets: page.facets.map { .init($0) }, behind: page.isBehind,
+        lists: .init(page.lists)
       ).json)
   }
 
@@ -136,8 +137,18 @@ extension API {
     if !call.request.body.isEmpty {
       body = try JSONDocument(body: call.request).root
     }
-    let signal = SignalGiven(name: name, id: key, body: body, by: user, from: from)
-    let answer = try await engine.signal(id, signal, formerIDs: [])
+    let signal = SignalGiven(
+      name: name, id: key, body: body, by: user, from: from, roles: call.caller.labRoles)
+    let answer: SignalAnswer
+    do {
+      answer = try await engine.signal(id, signal, formerIDs: [])
+    } catch let refusal as Refusal where refusal.code == EngineErrorCode.signalRoleMissing {
+      access.refusals.count(refusal.code)
+      log.info(
+        "A signal was refused", ("code", refusal.code), ("saga", "\(id)"), ("signal", name), ("by", user),
+        ("address", call.request.remoteAddress))
+      throw refusal
+    }
     return .json(
       SignalResponse(answer, to: name, of: id).json, status: answer.word == .kept && !answer.isRepeat ? 202 : 200)
   }

@@ -27,7 +27,7 @@ struct API: Sendable {
 
   func router() -> Router {
     var router = Router { [log] error, request in
-      log.error("A request failed", ("method", request.method), ("path", request.path), ("error", "\(error)"))
+      log.error("A request failed", ("method", request.method), ("path", request.loggedPath), ("error", "\(error)"))
     }
     for route in routes {
       router.on(route.facts.method, route.facts.path) { request, path in

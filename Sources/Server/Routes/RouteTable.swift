@@ -49,6 +49,7 @@ public enum Endpoint: String, CaseIterable, Sendable {
     EngineErrorCode.commandReused, EngineErrorCode.eventTooLarge, WorkflowErrorCode.expressionBudget,
     EngineErrorCode.sagaEnded, EngineErrorCode.sagaTooLarge, EngineErrorCode.signalDropped,
     EngineErrorCode.signalInvalid, EngineErrorCode.signalLimit, EngineErrorCode.signalRefused,
+    EngineErrorCode.signalRoleMissing,
     EngineErrorCode.signalTooLate, EngineErrorCode.signalUnknown, SchemaErrorCode.budget,
   ]
 

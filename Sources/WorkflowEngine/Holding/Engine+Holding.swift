@@ -3,6 +3,16 @@ import Runtime
 import SagaCore
 import Values
 
+extension SagaHost {
+  /// Carries out an operator's verb, on one saga or as one of many.
+  func operate(_ id: UniqueID, _ request: OperatorRequest) async throws -> SagaState {
+    let state = try await ask(id, .operate(request))
+    // A saga that an operator has resumed or ended is no longer held.
+    if !state.isPaused || state.end != nil { await held.release(id) }
+    return state
+  }
+}
+
 extension Engine {
   /// The held sagas, the oldest first. Processes died while they computed these sagas.
   public var held: [HeldSaga] { host.held.all }

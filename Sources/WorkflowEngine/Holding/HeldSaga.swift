@@ -1,4 +1,5 @@
 public import JSON
+import SagaCore
 public import Values
 
 /// A held saga: processes died while they computed it, so it waits for an operator.
@@ -33,4 +34,12 @@ public struct HeldSaga: Sendable, Hashable {
 enum HeldBy {
   static let actor = "engine"
   static let way = "recovery"
+}
+
+extension SagaState {
+  /// Whether the engine itself paused the saga, because processes died while they computed it.
+  package var isHeld: Bool {
+    // A request always names another way, so no caller can pause a saga like this.
+    pause.map { $0.value.by == HeldBy.actor && $0.value.from == HeldBy.way } ?? false
+  }
 }

@@ -149,7 +149,7 @@ extension Engine {
   public func approve(_ id: UniqueID, _ act: OperatorAct) async throws -> Operation {
     let decision = decision(act)
     return try await operations.decide(id) { operation in
-      try OperationRules.checkApproval(operation, by: act.by)
+      try OperationRules.checkApproval(operation, by: act)
       return .approved(decision)
     }
   }
@@ -276,16 +276,31 @@ enum OperationRules {
     }
   }
 
-  static func checkApproval(_ operation: Operation, by user: String) throws(EngineError) {
+  static func checkApproval(_ operation: Operation, by act: OperatorAct) throws(EngineError) {
     try requireWaiting(operation)
-    try requireName(user)
-    let asker = operation.plan.act.by
-    guard !PersonName(asker).looksLike(PersonName(user)) else {
-      let alike = asker.hasSameScalars(as: user) ? "" : " “\(user)” looks the same, and counts as the same person."
-      throw EngineError(
-        code: EngineErrorCode.operationSamePerson,
-        message: "\(asker) asked for this; another person has to agree to it.\(alike)")
-    }
+    try requireName(act.by)
+    let (asker, user) = (operation.plan.act.by, act.by)
+    let looksAlike = PersonName(asker).looksLike(PersonName(user))
+    let usesSame = credential(operation.plan.act.from).map { $0 == credential(act.from) } ?? false
+    guard looksAlike || usesSame else { return }
+    let why =
+      asker.hasSameScalars(as: user)
+      ? "" : looksAlike ? " “\(user)” looks the same, and counts as the same person." : " “\(user)” is the same caller."
+    throw EngineError(
+      code: EngineErrorCode.operationSamePerson,
+      message: "\(asker) asked for this; another person has to agree to it.\(why)")
+  }
+
+  /// Returns the credential that an origin ends with, such as `key 3f2a91c04d17` or `oidc 248289761001`. Some providers let
+  /// people change their name, and the owner of a file of keys can change a key's name: the credential stays.
+  /// - Parameter origin: the client, its address, and the credential, with blanks between.
+  /// - Returns: nil without a credential, and for a key that speaks for others, which several people share. The origin then
+  ///   ends with the key's owner in brackets.
+  private static func credential(_ origin: String?) -> String? {
+    let parts = origin?.split(separator: " ", maxSplits: 2) ?? []
+    guard parts.count == 3 else { return nil }
+    let isShared = parts[2].hasPrefix("key ") && parts[2].hasSuffix(")")
+    return isShared ? nil : String(parts[2])
   }
 
   static func requireOpen(_ operation: Operation) throws(EngineError) {

@@ -16,9 +16,12 @@ extension Engine {
   public func list(_ request: SagaListRequest) async throws -> SagaPage {
     let isBehind =
       if let seen = request.seen { try await !waitUntilListed(seen.positions) } else { false }
+    // What lists lack is asked first: it may be missing below, and nothing else may.
+    let lists = try await readModel.status()
+    if let page = try await unreadPage(request, isBehind: isBehind, lists: lists) { return page }
     let rows = try await readModel.store.list(request.query, after: request.after, limit: request.limit)
     let facets = request.wantsFacets ? try await readModel.store.facets(request.query) : nil
-    return SagaPage(sagas: rows.rows, next: rows.next, facets: facets, isBehind: isBehind)
+    return SagaPage(sagas: rows.rows, next: rows.next, facets: facets, isBehind: isBehind, lists: lists)
   }
 
   /// Returns a page of the incidents: the sagas that need a person, or may soon, grouped by what stops or delays them.
@@ -29,7 +32,11 @@ extension Engine {
   public func incidents(
     _ query: IncidentQuery, after: IncidentCursor? = nil, limit: Int = 50
   ) async throws -> SagaIncidents {
-    try await readModel.store.incidents(query, after: after, limit: limit)
+    if unread.isEmpty { return try await readModel.store.incidents(query, after: after, limit: limit) }
+    var rest = query
+    rest.without.formUnion(unread.map(\.id))
+    let page = try await readModel.store.incidents(rest, after: after, limit: limit)
+    return page.adding(try await unreadIncidents(query), after: after, limit: limit)
   }
 
   /// Waits until lists have reached these positions, by shard. A shard that the store doesn't have is never reached.
@@ -137,12 +144,18 @@ public struct SagaPage: Sendable {
   public let facets: SagaFacets?
   /// Whether the list has not yet reached the positions that it had to reach.
   public let isBehind: Bool
+  /// How far lists were before the page was read.
+  public let lists: ProjectionStatus
 
-  public init(sagas: [SagaRow], next: SagaCursor? = nil, facets: SagaFacets? = nil, isBehind: Bool = false) {
+  public init(
+    sagas: [SagaRow], next: SagaCursor? = nil, facets: SagaFacets? = nil, isBehind: Bool = false,
+    lists: ProjectionStatus
+  ) {
     self.sagas = sagas
     self.next = next
     self.facets = facets
     self.isBehind = isBehind
+    self.lists = lists
   }
 }
 

@@ -7,6 +7,8 @@ extension IncidentKey {
   public var verbs: [OperatorVerb.Name] {
     switch kind {
     case .stuck: [.retry, .resolve]
+    // The engine does not read the others, so it takes no verb for them.
+    case .held: code == EngineErrorCode.sagaHeld ? [.resume, .cancel] : []
     case .paused: [.resume]
     case .retrying: [.runNow, .pause]
     // A saga that turns back has no deadline to extend.

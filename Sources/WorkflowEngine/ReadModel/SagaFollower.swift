@@ -205,11 +205,11 @@ struct FollowedSaga {
     guard row != nil, let status = (try? JSON(parsing: stored.meta, limits: .stored))?["status"]?.stringValue else {
       return
     }
-    if status != row?.status {
-      // Why it is stuck can't be read. That it is must not be lost.
-      row?.need = status == SagaStatus.stuck.rawValue ? SagaNeed(kind: .stuck, since: stored.recordedAt) : nil
-      row?.late = nil
-    }
+    // The engine can't take the saga up, so a person must look at it. Why it is stuck can't be read, but that it is.
+    let isEnd = SagaStatus(rawValue: status)?.isEnd ?? false
+    let since = row?.need.flatMap { $0.code == EngineErrorCode.eventUnreadable ? $0.since : nil } ?? stored.recordedAt
+    row?.need = isEnd ? nil : SagaNeed(kind: .held, code: EngineErrorCode.eventUnreadable, since: since)
+    row?.late = nil
     row?.status = status
     row?.updatedAt = stored.recordedAt
   }

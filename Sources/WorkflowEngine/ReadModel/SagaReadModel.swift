@@ -21,6 +21,8 @@ final class SagaReadModel: Sendable {
     var current: Line?
     var building: Line?
     var rebuildBegan: Timestamp?
+    /// Whether the current tables have had every event that was stored when this process began to fill them.
+    var hasCaughtUp = false
     /// The callers that wait for tables. Finished when the tables exist, or when they never will.
     var nextWaiter = 0
     var waiters: [Int: AsyncStream<Never>.Continuation] = [:]
@@ -127,6 +129,17 @@ final class SagaReadModel: Sendable {
       return Array(state.waiters.values)
     }
     for waiter in waiters { waiter.finish() }
+    if isCurrent { noteFirstPass(of: line) }
+  }
+
+  /// Notes when the tables have every event that is stored now. Until then, no number of theirs is taken for the true
+  /// one, however new the missing events are.
+  private func noteFirstPass(of line: Line) {
+    Task(executorPreference: environment.executor) { [weak self] in
+      // It ends earlier only when the engine does.
+      guard (try? await line.projector.waitUntilCaughtUp()) != nil else { return }
+      self?.state.withLock { $0.hasCaughtUp = true }
+    }
   }
 
   private func finish(_ error: any Error) async {
@@ -196,7 +209,11 @@ final class SagaReadModel: Sendable {
         try await environment.sleep(for: .seconds(1))
       }
     }
-    state.withLock { $0.rebuildBegan = nil }
+    // The new tables have had every event, whether or not the old ones ever had.
+    state.withLock { state in
+      state.rebuildBegan = nil
+      state.hasCaughtUp = true
+    }
     log.info("The read model was rebuilt", ("generation", "\(generation)"))
     // 3. The old tables are deleted. They do no harm: if this fails, the next start or rebuild deletes them.
     do {
@@ -285,14 +302,17 @@ final class SagaReadModel: Sendable {
 
   func status() async throws -> ProjectionStatus {
     let generations = try await store.generations()
-    let rebuildBegan = state.withLock { $0.rebuildBegan }
-    let current = try await store.checkpoints(generations.current)
+    let (rebuildBegan, isChecked, hasCaughtUp) = state.withLock { state in
+      (state.rebuildBegan, state.current != nil, state.hasCaughtUp)
+    }
+    // Tables that nothing has compared with the events yet may be those of another store.
+    let current = isChecked ? try await store.checkpoints(generations.current) : [:]
     let building = try await generations.building.asyncMap { try await store.checkpoints($0) }
     var shards: [ProjectionStatus.Shard] = []
     var oldest: Timestamp?
-    for shard in 0..<events.shardCount {
+    for (shard, head) in try await events.heads().enumerated() {
       let one = ProjectionStatus.Shard(
-        shard: shard, position: current[shard]?.position ?? 0, head: try await events.head(shard: shard),
+        shard: shard, position: current[shard]?.position ?? 0, head: head,
         rebuilt: building.map { $0[shard]?.position ?? 0 })
       shards.append(one)
       if one.lag > 0, let next = try await events.tail(shard: shard, after: one.position, limit: 1).first {
@@ -301,7 +321,7 @@ final class SagaReadModel: Sendable {
     }
     return ProjectionStatus(
       store: store.kind, generation: generations.current, shards: shards,
-      waited: oldest.map { max(.zero, environment.now() - $0) } ?? .zero,
+      waited: oldest.map { max(.zero, environment.now() - $0) } ?? .zero, hasCaughtUp: hasCaughtUp,
       rebuilding: generations.building.map { .init(generation: $0, since: rebuildBegan) })
   }
 }
@@ -345,17 +365,28 @@ public struct ProjectionStatus: Sendable, Hashable {
   public let shards: [Shard]
   /// How long ago the oldest event that lists don't show was stored.
   public let waited: Duration
+  /// Whether lists have had every event once since the engine started.
+  public let hasCaughtUp: Bool
   public let rebuilding: Rebuild?
 
   public init(
-    store: String, generation: Int, shards: [Shard], waited: Duration = .zero, rebuilding: Rebuild? = nil
+    store: String, generation: Int, shards: [Shard], waited: Duration = .zero, hasCaughtUp: Bool = true,
+    rebuilding: Rebuild? = nil
   ) {
     self.store = store
     self.generation = generation
     self.shards = shards
     self.waited = waited
+    self.hasCaughtUp = hasCaughtUp
     self.rebuilding = rebuilding
   }
 
   public var lag: Int64 { shards.reduce(0) { $0 + $1.lag } }
+
+  /// The longest time for which an event may be missing in lists that are not behind.
+  public static let longestDelay = Duration.seconds(5)
+
+  /// Whether the numbers of lists are those of an earlier time: an event has been missing for longer than
+  /// `longestDelay`, or the lists have not had every event yet since the engine started.
+  public var isBehind: Bool { lag > 0 && (waited > Self.longestDelay || !hasCaughtUp) }
 }

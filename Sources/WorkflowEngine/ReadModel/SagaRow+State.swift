@@ -102,6 +102,11 @@ extension SagaNeed {
   /// What stops or delays a saga, whether or not it is overdue; nil when nothing does.
   package init?(_ state: SagaState) {
     if state.end != nil { return nil }
+    // Until a person releases it, nothing else of it matters.
+    if let pause = state.pause, state.isHeld {
+      self.init(kind: .held, code: EngineErrorCode.sagaHeld, since: pause.at)
+      return
+    }
     // Of several steps, the one that stopped first: another that fails later changes nothing.
     if let blocker = state.blockers.min(by: { $0.since < $1.since }) {
       self.init(blocker)
@@ -130,7 +135,7 @@ extension SagaNeed {
   package init?(late state: SagaState, else need: SagaNeed?) {
     guard let since = state.overdueAt else { return nil }
     switch need?.kind {
-    case .stuck, .paused, .overdue: return nil
+    case .stuck, .held, .paused, .overdue: return nil
     case .retrying, nil: break
     }
     let steps = state.stepsUnderWay

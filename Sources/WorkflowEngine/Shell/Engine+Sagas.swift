@@ -207,10 +207,7 @@ extension Engine {
   /// Carries out an operator's verb. Returns once the verb and its consequences are stored.
   /// - Throws: `Refusal` with the reason, and with the verbs that the saga takes in its current state.
   public func operate(_ id: UniqueID, _ request: OperatorRequest) async throws -> SagaState {
-    let state = try await host.ask(id, .operate(request))
-    // A saga that an operator has resumed or ended is no longer held.
-    if !state.isPaused || state.end != nil { await host.held.release(id) }
-    return state
+    try await host.operate(id, request)
   }
 
   /// Starts a saga's compensation. If a second person has to agree, requests it instead.

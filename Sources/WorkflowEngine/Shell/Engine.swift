@@ -77,7 +77,7 @@ public final class Engine: Sendable {
       sizes: configuration.sizes, allowsDrafts: configuration.allowsDrafts, decide: configuration.decide,
       turnFault: configuration.turnFault)
     operations = OperationRunner(events: store, environment: environment, log: log) { [host] in
-      try await host.ask($0, .operate($1))
+      try await host.operate($0, $1)
     }
     readModel = SagaReadModel(
       store: readStore ?? MemoryReadStore(), events: store, environment: environment, log: log)

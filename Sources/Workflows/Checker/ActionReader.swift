@@ -68,11 +68,6 @@ struct ActionReader {
     else { return nil }
     let name = reader.name("name", of: "a signal")
     let roles = reader.texts("roles")
-    if roles != nil {
-      report.warning(
-        WorkflowErrorCode.notEnforced, "\"roles\" is kept and shown, but not enforced yet: anyone may send the signal",
-        at: reader.pointer(to: "roles"), .name)
-    }
     let schema = Self.schema("schema", in: reader)
     let accept = condition("accept", in: reader, role: role.undoOutcomes.map { .undoAccept($0) } ?? .accept)
     return name.map { SignalAction(name: $0, roles: (roles ?? []).map(\.text), schema: schema, accept: accept) }

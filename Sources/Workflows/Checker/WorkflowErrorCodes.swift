@@ -37,7 +37,6 @@ public enum WorkflowErrorCode {
 
   // Warnings.
   public static let mayBeTooSlow = "workflow.mayBeTooSlow"
-  public static let notEnforced = "workflow.notEnforced"
   public static let noCompensation = "workflow.noCompensation"
   public static let parallelPivots = "workflow.parallelPivots"
   public static let pivotWithWhen = "workflow.pivotWithWhen"

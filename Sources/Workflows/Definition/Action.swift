@@ -154,7 +154,7 @@ public struct NamedText: Sendable, Hashable {
 /// Waits for a signal from a person or an instrument.
 public struct SignalAction: Sendable, Hashable {
   public let name: String
-  /// The roles that may send the signal; the engine stores and shows them.
+  /// The laboratory roles, of which a sender must have one; empty when anyone may send the signal.
   public let roles: [String]
   /// The schema of the signal's body. The step takes no body that doesn't meet it.
   public let schema: WorkflowSchema?
@@ -167,6 +167,13 @@ public struct SignalAction: Sendable, Hashable {
     self.roles = roles
     self.schema = schema
     self.accept = accept
+  }
+
+  /// Whether a sender may send the signal.
+  /// - Parameter roles: the sender's laboratory roles; nil when senders are not compared.
+  public func takes(senderWith roles: [String]?) -> Bool {
+    guard let roles, !self.roles.isEmpty else { return true }
+    return self.roles.contains { wanted in roles.contains { $0.hasSameScalars(as: wanted) } }
   }
 }
 

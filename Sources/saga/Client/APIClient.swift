@@ -3,6 +3,7 @@ import JSON
 import Server
 import Values
 import Wire
+import Workflows
 
 /// A request to the engine's REST API.
 struct APIRequest: Sendable {
@@ -88,6 +89,8 @@ struct APIClient: Sendable {
 
   /// Without a slash at its end.
   let server: String
+  /// The address for messages. An address with a user and a password shows neither.
+  var shownServer: String { Secrets.masked(text: server) }
   /// The user's name for the history; nil for the engine's default.
   let user: String?
   /// The key that the engine recognises the caller by; nil to send none.
@@ -133,14 +136,14 @@ struct APIClient: Sendable {
     }
     let json = try? JSON(parsing: answer.body)
     guard (200...299).contains(answer.status) else {
-      throw APIRefusal(status: answer.status, problem: json, server: server)
+      throw APIRefusal(status: answer.status, problem: json, server: shownServer)
     }
     guard let json else {
       throw CLIError(
-        CLIErrorCode.answerUnexpected, "\(server) answered \(answer.status) with a body that is not JSON",
+        CLIErrorCode.answerUnexpected, "\(shownServer) answered \(answer.status) with a body that is not JSON",
         advice: ["Is there an engine behind this address? `saga status --server URL` asks it."])
     }
-    return EngineAnswer(status: answer.status, json: json, server: server)
+    return EngineAnswer(status: answer.status, json: json, server: shownServer)
   }
 
   private func reply(to request: APIRequest, again: Int) async throws(APIUnreachable) -> APIAnswer {
@@ -171,7 +174,7 @@ struct APIClient: Sendable {
   private func unreachable(_ error: APIUnreachable) -> CLIError {
     if error.mayHaveArrived {
       return CLIError(
-        CLIErrorCode.serverUnreachable, "The engine at \(server) did not answer: \(error.why)",
+        CLIErrorCode.serverUnreachable, "The engine at \(shownServer) did not answer: \(error.why)",
         advice: ["It may have received the request. Check with `saga list` or `saga show ID` before you repeat it."])
     }
     if error.isUntrusted {
@@ -183,7 +186,7 @@ struct APIClient: Sendable {
         ])
     }
     return CLIError(
-      CLIErrorCode.serverUnreachable, "No engine answers at \(server); start one with `saga serve`",
+      CLIErrorCode.serverUnreachable, "No engine answers at \(shownServer); start one with `saga serve`",
       advice: ["(\(error.why))", "For another address use --server URL or the variable \(Self.serverVariable)."])
   }
 }

@@ -52,7 +52,7 @@ struct CommandLineTool: Sendable {
       title: "For the auditor",
       commands: [auditCommand, auditVerifyCommand, auditHeadCommand, auditKeygenCommand]),
     CommandGroup(title: "Try it out", commands: [demoCommand, labCommand, stubCommand]),
-    CommandGroup(title: "Set up your shell", commands: [completionCommand, manCommand]),
+    CommandGroup(title: "Set up your shell", commands: [completionCommand, manCommand, versionCommand]),
   ]
 
   private var commands: [CommandSpec] { groups.flatMap(\.commands) }
@@ -89,7 +89,7 @@ struct CommandLineTool: Sendable {
       return .success
     }
     if first == "help" { return try help(Array(words.dropFirst())) }
-    if first == "--version" || first == "version" {
+    if first == "--version" {
       terminal.line("saga \(ProgramVersion.text)")
       return .success
     }
@@ -152,11 +152,6 @@ struct CommandLineTool: Sendable {
     let near = NearNames.nearest(to: first, among: commands.compactMap(\.path.first) + ["help"], completes: true)
     return UsageError("there is no command \"\(first)\"\(near.map { "; did you mean `saga \($0)`?" } ?? "")")
   }
-}
-
-/// The output of `saga --version`.
-enum ProgramVersion {
-  static let text = "0.1.0"
 }
 
 /// The text of an error: what happened, what to do, its code, and the command that explains the code.

@@ -22,7 +22,7 @@ let statusCommand = CommandSpec(
     readiness = try await client.get(.getReadiness)
     counts = try await client.get(.getStats)
   } catch let refusal as APIRefusal where refusal.status == 503 && !invocation.json {
-    invocation.terminal.complain("The engine at \(client.server) runs but is not ready: \(refusal.message)\n")
+    invocation.terminal.complain("The engine at \(client.shownServer) runs but is not ready: \(refusal.message)\n")
     return .failure
   }
   if invocation.json {
@@ -32,10 +32,11 @@ let statusCommand = CommandSpec(
   }
   let ready: ReadinessResponse = try readiness.read()
   let stats: StatsResponse = try counts.read()
+  ListLag.warn(of: stats.lists, at: stats.at, invocation)
   let style = invocation.style
   let isDegraded = ready.status == "degraded"
   let word = isDegraded ? style.colour("degraded", .yellow) : style.colour("ready", .green)
-  invocation.terminal.line("The engine at \(client.server) is \(word)\(isDegraded ? ":" : ".")")
+  invocation.terminal.line("The engine at \(client.shownServer) is \(word)\(isDegraded ? ":" : ".")")
   for reason in ready.reasons {
     for line in Layout.wrap("\(reason.message) [\(reason.code)]", width: 78) {
       invocation.terminal.line("  " + style.colour(line, .yellow))
@@ -59,6 +60,10 @@ let statusCommand = CommandSpec(
   }
   if let notices { invocation.terminal.line(notices) }
   if stats.sagas["stuck"] > 0 { invocation.terminal.line("See `saga list --status stuck`.") }
+  if !stats.held.isEmpty {
+    let sagas = stats.held.count == 1 ? "1 saga is" : "\(stats.held.count) sagas are"
+    invocation.terminal.line(style.colour("\(sagas) held back: see `saga incidents --kind held`.", .red))
+  }
   return .success
 }
 

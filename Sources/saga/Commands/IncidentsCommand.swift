@@ -6,13 +6,14 @@ import Wire
 let incidentsCommand = CommandSpec(
   "incidents", summary: "group the sagas that need a person, the oldest first",
   about: [
-    "Groups the sagas that are stuck, overdue, paused, or failing and being tried again, by workflow, step, phase and "
-      + "code. The oldest incident comes first. Below each is the command that shows what a verb on all its sagas would "
-      + "do. `saga list --incident ID` lists its sagas.",
+    "Groups the sagas that are stuck, held back, overdue, paused, or failing and being tried again, by workflow, "
+      + "step, phase and code. The oldest incident comes first. Below each is the command that shows what a verb on "
+      + "all its sagas would do. `saga list --incident ID` lists its sagas.",
     "A saga is in one incident at most: in what stops it, rather than in what delays it.",
   ],
   options: [
-    OptionSpec("kind", value: "KIND", repeats: true, help: "stuck, overdue, paused, or retrying; several with commas"),
+    OptionSpec(
+      "kind", value: "KIND", repeats: true, help: "stuck, held, overdue, paused, or retrying; several with commas"),
     OptionSpec("workflow", value: "NAME", help: "only of this workflow"),
     OptionSpec("samples", value: "N", help: "sagas to name of each, at most 20; else 3"),
     OptionSpec("limit", value: "N", help: "incidents a page, at most 200; else 50"),
@@ -38,8 +39,10 @@ let incidentsCommand = CommandSpec(
     invocation.terminal.line(answer.json.text(.pretty))
     return .success
   }
+  let page: IncidentsResponse = try answer.read()
+  ListLag.warn(of: page.lists, at: page.at, invocation)
   let drawing = IncidentDrawing(
-    page: try answer.read(), isFiltered: query.contains { $0.name == "kind" || $0.name == "workflow" },
+    page: page, isFiltered: query.contains { $0.name == "kind" || $0.name == "workflow" },
     isFirst: invocation.arguments.value("cursor") == nil, style: invocation.style)
   invocation.terminal.write(drawing.lines().map { $0 + "\n" }.joined())
   return .success

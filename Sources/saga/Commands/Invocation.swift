@@ -46,6 +46,15 @@ struct Invocation: Sendable {
   /// Returns the JSON of a file, or of standard input for `-`.
   func json(of file: String) throws -> JSON { try JSON.located(bytes(of: file), in: file == "-" ? "<stdin>" : file) }
 
+  /// Reads a file of settings of `saga serve`. An error shows nothing of its content.
+  func settings(of file: String) throws -> JSON {
+    do {
+      return try JSON(parsing: bytes(of: file))
+    } catch let error as JSONError {
+      throw CLIError(CLIErrorCode.inputInvalid, "\(file):\(error.withoutContent)")
+    }
+  }
+
   /// Returns the time that an option names, such as `10s`; nil without the option.
   func time(_ option: String) throws(UsageError) -> Duration? {
     guard let text = arguments.value(option) else { return nil }

@@ -12,11 +12,16 @@ let keyCreateCommand = CommandSpec(
       + "the file has only its hash. The history names the key's owner for everything that is done with it.",
     "ROLE is viewer, operator, approver, author or admin; or starter, with workflows behind it as "
       + "starter:library-prep,store-tube; or worker, with queues behind it as worker:robot.",
+    "A workflow may ask for a role of the laboratory at a signal, as qa. The engine takes such a signal only from a key "
+      + "with this --lab-role, whatever its other roles are.",
   ],
   options: [
     .keys,
     OptionSpec("name", value: "NAME", help: "the person or program that owns the key, for the history"),
     OptionSpec("role", value: "ROLE", repeats: true, help: "what the key permits"),
+    OptionSpec(
+      "lab-role", value: "ROLE", repeats: true,
+      help: "a role of the owner in the laboratory, for signals that ask for it"),
     OptionSpec("expires", value: "DURATION", help: "when the key ends, from now; at most 1830d, else 90d"),
     OptionSpec(
       "speaks-for-others", help: "believe the Saga-User of this key: for a gateway or a LIMS that knows its people"),
@@ -46,13 +51,19 @@ let keyCreateCommand = CommandSpec(
     }
     return role
   }
+  let labRoles = invocation.arguments.values("lab-role")
+  for role in labRoles {
+    if let fault = LabRole.fault(in: role) { throw invocation.usage("--lab-role \(fault)") }
+  }
+  guard labRoles.count <= LabRole.most else { throw invocation.usage("--lab-role may come \(LabRole.most) times") }
   let length = try invocation.time("expires") ?? .seconds(90 * 86_400)
   guard length > .zero, length <= KeyFileEditor.longest else {
     throw invocation.usage("--expires wants a time of at most 1830d")
   }
   func new() -> (key: AccessKey, text: String) {
     AccessKey.new(
-      name: name, roles: roles, speaksForOthers: invocation.arguments.has("speaks-for-others"),
+      name: name, roles: roles, labRoles: labRoles,
+      speaksForOthers: invocation.arguments.has("speaks-for-others"),
       expiresAt: invocation.environment.wallNow() + length, environment: invocation.environment)
   }
   var made = new()
@@ -75,7 +86,8 @@ let keyCreateCommand = CommandSpec(
     terminal.line(JSON.object(object).text(.pretty))
     return .success
   }
-  terminal.line("Key \(made.key.id) of \(name): \(KeyFileEditor.words(made.key)); until \(made.key.expiresAt)")
+  let end = TimeText.full(made.key.expiresAt)
+  terminal.line("Key \(made.key.id) of \(name): \(KeyFileEditor.words(made.key)); until \(end)")
   if let out {
     terminal.line("It is in \(out), and nowhere else.")
   } else {
@@ -105,9 +117,16 @@ let keyListCommand = CommandSpec(
   }
   if list.keys.isEmpty { invocation.terminal.line("There is no key: `saga key create` makes one.") }
   let rows = list.keys.map { key in
-    [key.id, key.validity(at: now).rawValue, "until \(key.expiresAt)", key.name, KeyFileEditor.words(key)]
+    [key.id, key.validity(at: now).rawValue, "until \(TimeText.full(key.expiresAt))", key.name]
   }
-  for line in Layout.table(rows, width: 200) { invocation.terminal.line(Layout.printable(line)) }
+  // The roles are never cut: the last word of a long list may be the one that matters.
+  for (line, key) in zip(Layout.table(rows, width: .max), list.keys) {
+    invocation.terminal.line(Layout.printable(line))
+    let indent = String(repeating: " ", count: key.id.count + 2)
+    for words in Layout.wrap(KeyFileEditor.words(key), width: SagaLines.width - indent.count) {
+      invocation.terminal.line(Layout.printable(indent + words))
+    }
+  }
   return .success
 }
 
@@ -211,7 +230,8 @@ struct KeyFileEditor {
   }
 
   static func words(_ key: AccessKey) -> String {
-    key.roles.map(\.description).joined(separator: " ") + (key.speaksForOthers ? ", speaks for others" : "")
+    (key.roles.map(\.description) + key.labRoles.map { "lab:\($0)" }).joined(separator: " ")
+      + (key.speaksForOthers ? ", speaks for others" : "")
   }
 
   /// What people may see of a key.
@@ -221,6 +241,7 @@ struct KeyFileEditor {
       "roles": .array(key.roles.map { .string($0.description) }), "speaksForOthers": .bool(key.speaksForOthers),
       "createdAt": .timestamp(key.createdAt), "expiresAt": .timestamp(key.expiresAt),
     ]
+    if !key.labRoles.isEmpty { object["labRoles"] = .array(key.labRoles.map(JSON.string)) }
     if let revoked = key.revokedAt { object["revokedAt"] = .timestamp(revoked) }
     return object
   }

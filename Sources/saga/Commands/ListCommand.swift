@@ -169,6 +169,8 @@ struct ListPages {
     var isFirst = true
     var collected: [JSON] = []
     var counted: JSON?
+    // How far the lists were before the first page: a later page lacks no more.
+    var lists: JSON?
     repeat {
       let answer = try await self.page(cursor, counts: isFirst && invocation.arguments.has("facets"))
       if invocation.json, !all {
@@ -177,7 +179,11 @@ struct ListPages {
       }
       let page: SagaListResponse = try answer.read()
       cursor = page.next
-      if isFirst { counted = answer.json["facets"] }
+      if isFirst {
+        counted = answer.json["facets"]
+        lists = answer.json["lists"]
+        ListLag.warn(of: page.lists, at: invocation.environment.now(), invocation)
+      }
       if invocation.json {
         collected += answer.json["sagas"]?.arrayValue ?? []
       } else {
@@ -190,6 +196,7 @@ struct ListPages {
     if invocation.json {
       var members: JSONObject = ["sagas": .array(collected)]
       members["facets"] = counted
+      members["lists"] = lists
       invocation.terminal.line(JSON.object(members).text(.pretty))
     } else if let cursor {
       invocation.terminal.line(invocation.style.dim("More: --all, or --cursor \(cursor)"))

@@ -104,6 +104,14 @@ struct TimelineLines {
 
 /// How far the lists are behind, in events, and in time from one second on.
 enum ListLag {
+  /// Says on standard error that an answer is of an earlier time. Says nothing when the lists have every event.
+  static func warn(of lists: StatsResponse.Lists?, at now: Timestamp, _ invocation: Invocation) {
+    guard let lists, lists.lagEvents > 0 else { return }
+    let since = TimeText.short(now + (.zero - lists.lagSeconds), besides: now)
+    let events = FileReport.count(lists.lagEvents, "event")
+    invocation.terminal.complain("As of \(since): lists and counts are \(events) behind.\n")
+  }
+
   static func text(events: Int, time: Duration) -> String {
     let time = events > 0 && time >= .seconds(1) ? " and \(TimeText.duration(time))" : ""
     return "\(FileReport.count(events, "event"))\(time) behind"

@@ -68,6 +68,7 @@ private func begin(_ page: SagaListResponse, _ drawing: SagaLines, _ invocation:
   if let status = page.facets.flatMap({ FacetLines(style: invocation.style).lines(of: $0).first }) {
     invocation.terminal.line(status)
   }
+  ListLag.warn(of: page.lists, at: drawing.now, invocation)
   if page.behind { invocation.terminal.line("The list lacks recent events: `saga projections` says how many.") }
   invocation.terminal.line(page.sagas.isEmpty ? "No sagas." : drawing.heading)
 }

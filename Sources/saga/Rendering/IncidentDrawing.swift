@@ -13,27 +13,18 @@ struct IncidentDrawing {
   private static let indent = String(repeating: " ", count: 8)
 
   func lines() -> [String] {
-    var lines = behind.map { [style.colour($0, .yellow)] } ?? []
-    if isFirst { lines += summary }
+    var lines = isFirst ? summary : []
     for incident in page.incidents { lines += (lines.isEmpty ? [] : [""]) + self.lines(of: incident) }
     if let next = page.next { lines.append(style.dim("More: --cursor \(next)")) }
     return lines
-  }
-
-  /// Says that the answer is of an earlier time; nil when the lists have every event.
-  private var behind: String? {
-    let lists = page.lists
-    guard lists.lagEvents > 0 else { return nil }
-    let since = (page.at + (.zero - lists.lagSeconds)).description.dropFirst(11).prefix(8)
-    return "As of \(since) UTC: the lists lack \(FileReport.count(lists.lagEvents, "event")) since then."
   }
 
   private var summary: [String] {
     let retrying = page.sagas["retrying"]
     if page.needsPerson == 0, retrying == 0 {
       // While events are missing, that is not known.
-      if behind != nil { return [] }
-      return [isFiltered ? "No such incident." : "No saga is stuck, overdue, paused, or being tried again."]
+      if page.lists.lagEvents > 0 { return [] }
+      return [isFiltered ? "No such incident." : "No saga is stuck, held back, overdue, paused, or being tried again."]
     }
     let more = page.atLeast ? "at least " : ""
     var words: [String] = []
@@ -62,6 +53,9 @@ struct IncidentDrawing {
     lines.append(Layout.clip(Self.indent + workflow + sagas, to: Self.width))
     if let verb = incident.verbs.first {
       lines.append(Self.indent + style.dim("saga ops preview \(verb) --incident \(incident.id)"))
+    } else if let code = incident.code {
+      // No verb reaches these sagas: the page of the code says what does.
+      lines.append(Self.indent + style.dim("saga help \(Layout.printable(code))"))
     }
     return lines
   }
@@ -80,7 +74,7 @@ struct IncidentDrawing {
 
   private static func colour(_ kind: String) -> Style.Colour? {
     switch kind {
-    case "stuck": .red
+    case "stuck", "held": .red
     case "overdue": .yellow
     case "retrying": .cyan
     default: nil

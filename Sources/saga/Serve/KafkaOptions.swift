@@ -1,4 +1,5 @@
 import Messaging
+import Server
 import Values
 
 /// The options for the connection to Kafka, and for its topics and consumer group.
@@ -11,6 +12,10 @@ enum KafkaOptions {
       "kafka-service", value: "NAME=TOPIC", repeats: true,
       help: "a service that takes its commands from a topic, with ,tombstones behind it as above; else those of "
         + "`saga lab`"),
+    OptionSpec(
+      "kafka-lab-role", value: "ROLE", repeats: true,
+      help: "a laboratory role of everyone who writes to the topic of commands, for signals that ask for one; else "
+        + "such signals are not taken over Kafka by an engine with keys"),
     registry,
   ]
 
@@ -58,13 +63,21 @@ extension Invocation {
     let topics = try kafkaTopics(roles, besides: services)
     return KafkaSettings(
       cluster: cluster, topics: topics, group: try kafkaGroup(usual: group), services: services,
-      registry: try schemaRegistry())
+      registry: try schemaRegistry(), labRoles: try kafkaLabRoles())
+  }
+
+  private func kafkaLabRoles() throws(UsageError) -> [String] {
+    let roles = arguments.values("kafka-lab-role")
+    for role in roles {
+      if let fault = LabRole.fault(in: role) { throw usage("--kafka-lab-role \(fault)") }
+    }
+    return roles
   }
 
   /// Returns only the cluster, for a command with other topics than the engine's.
   func kafkaCluster() throws -> KafkaCluster? {
     guard let brokers = arguments.value("kafka") else {
-      let others = ["kafka-config", "kafka-topic", "kafka-group", "kafka-service", "schema-registry"]
+      let others = ["kafka-config", "kafka-topic", "kafka-group", "kafka-service", "kafka-lab-role", "schema-registry"]
       guard let given = others.first(where: { !arguments.values($0).isEmpty }) else { return nil }
       throw usage("--\(given) says something of Kafka, but --kafka BROKERS doesn't say where it is")
     }

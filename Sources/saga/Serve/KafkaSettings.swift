@@ -16,6 +16,8 @@ struct KafkaSettings: Sendable, Equatable {
   let services: [KafkaServiceEntry]
   /// The URL of a schema registry.
   let registry: String?
+  /// The laboratory roles of everyone who writes to the topic of commands; empty for none.
+  var labRoles: [String] = []
 
   /// The settings that a process prints when it starts: never a user, never a password.
   var shown: [(name: String, value: String)] {
@@ -43,13 +45,18 @@ extension KafkaSettings {
   }
 
   /// Returns the engine's connection to Kafka.
+  ///
+  /// - Parameter recognisesCallers: whether the engine has keys or tokens. Then signals over Kafka have only the roles of
+  ///   the settings, and without such roles none.
   func wire(
-    _ engine: Engine, _ store: any EventStore, _ executor: KafkaStepExecutor, _ client: HTTPClient,
+    recognisesCallers: Bool, _ engine: Engine, _ store: any EventStore, _ executor: KafkaStepExecutor,
+    _ client: HTTPClient,
     _ environment: Runtime.Environment, _ log: Log
   ) throws -> EngineKafka {
     var configuration = EngineKafka.Configuration(
       cluster: cluster, events: KafkaTopic(topics.events), commands: KafkaTopic(topics.commands),
       replies: KafkaTopic(topics.replies), deadLetters: KafkaTopic(topics.deadLetters), group: group)
+    configuration.labRoles = recognisesCallers || !labRoles.isEmpty ? labRoles : nil
     if let registry {
       configuration.framing = EngineKafka.Framing(
         try SchemaRegistry(url: registry, client: client, environment: environment, log: log), events: topics.events)

@@ -164,7 +164,7 @@ extension Invocation {
   // MARK: In a file
 
   private func listedWebhooks(_ file: String) throws -> [WebhookEntry] {
-    guard let all = try json(of: file).arrayValue else { throw Self.wrong(file, "is no array of webhooks") }
+    guard let all = try settings(of: file).arrayValue else { throw Self.wrong(file, "is no array of webhooks") }
     return try all.enumerated().map { index, one in
       guard let members = one.objectValue else {
         throw Self.wrong(file, "has at [\(index)] something that is no webhook")
@@ -238,7 +238,7 @@ extension Invocation {
     }
     // In a file, a URL may contain a user and a password.
     let address = origin + url.dropFirst(Self.authorityEnd(of: url))
-    if let mistake = WebAddress.mistake(in: address, mayHaveQuery: true) {
+    if let mistake = WebAddress.mistake(in: address, mayHaveQuery: true) ?? WebAddress.refusal(of: address) {
       throw CLIError(CLIErrorCode.configurationInvalid, "\(source): the URL of \"\(name)\" \(mistake)")
     }
     do throws(EngineError) {

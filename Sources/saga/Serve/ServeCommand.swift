@@ -86,6 +86,8 @@ struct EngineProcess {
   private let allowsDrafts: Bool
   /// Makes the process die when a certain saga is computed, for drills and tests.
   private let drill: (@Sendable (UniqueID) -> Void)?
+  /// By how much each write to the lists takes longer, for drills and tests; nil for none.
+  private let listPause: Duration?
 
   /// The time for answers to requests under way after a request to stop the process.
   private static let drainTime = Duration.seconds(10)
@@ -125,6 +127,7 @@ struct EngineProcess {
     learnsExpectations = !invocation.arguments.has("no-learned-overdue")
     takesUpHeld = invocation.arguments.has("take-up-held")
     allowsDrafts = invocation.arguments.has("drafts")
+    listPause = invocation.variables[Drill.slowLists].flatMap { Int($0) }.map { .milliseconds($0) }
     drill = invocation.variables[Drill.variable].flatMap { UniqueID($0) }.map { Drill.dying(of: $0) }
   }
 
@@ -181,9 +184,10 @@ struct EngineProcess {
   private func serveOnce(
     _ store: any EventStore, port: inout Int, isFirst: Bool, until shutdown: Shutdown
   ) async throws -> End {
-    let readStore: any SagaReadStore
+    var readStore: any SagaReadStore
     do {
       readStore = try await readLocation.openForReading(environment, log: log)
+      if let listPause { readStore = SlowReadStore(store: readStore, pause: listPause, environment: environment) }
     } catch {
       await store.close()
       throw error
@@ -195,7 +199,11 @@ struct EngineProcess {
     do {
       let executor = try kafka?.executor(clock: environment.clock, log: log)
       let engine = engine(store, readStore, client, executor)
-      let wire = try executor.map { try kafka?.wire(engine, store, $0, client, environment, log) } ?? nil
+      let wire =
+        try executor.map {
+          try kafka?.wire(
+            recognisesCallers: keys != nil || openID != nil, engine, store, $0, client, environment, log)
+        } ?? nil
       let told = Notices(
         engine: engine, store: store,
         destinations: try notices.destinations(kafka: kafka, client: client, environment: environment, log: log),

@@ -122,7 +122,7 @@ extension Invocation {
   func services() throws -> [ServiceEntry] {
     var entries: [ServiceEntry] = []
     if let file = arguments.value("services") {
-      entries += try ServiceList.entries(try json(of: file), file: file, variables: variables)
+      entries += try ServiceList.entries(try settings(of: file), file: file, variables: variables)
     }
     for text in arguments.values("service") {
       let entry: ServiceEntry

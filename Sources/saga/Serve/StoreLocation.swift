@@ -120,12 +120,20 @@ extension StoreLocation {
   }
 }
 
+extension StoreLocation {
+  /// Returns the beginning of a text that names no store. A misspelt URL may have a password.
+  fileprivate static func shown(_ text: String) -> String {
+    let beginning = text.prefix { !":=@".contains($0) }
+    return beginning.endIndex == text.endIndex ? text : "\(beginning)\(text[beginning.endIndex])…"
+  }
+}
+
 extension Invocation {
   /// Returns the place of the read model; nil when the option is missing.
   func readStore() throws(UsageError) -> StoreLocation? {
     guard let text = arguments.value("read-store") else { return nil }
     guard let store = StoreLocation(text) else {
-      throw usage("--read-store wants sqlite:PATH, postgres:URL, or memory, not \"\(text)\"")
+      throw usage("--read-store wants sqlite:PATH, postgres:URL, or memory, not \"\(StoreLocation.shown(text))\"")
     }
     return store
   }
@@ -133,7 +141,7 @@ extension Invocation {
   func store(else usual: StoreLocation) throws(UsageError) -> StoreLocation {
     guard let text = arguments.value("store") else { return usual }
     guard let store = StoreLocation(text) else {
-      throw usage("--store wants sqlite:PATH, postgres:URL, or memory, not \"\(text)\"")
+      throw usage("--store wants sqlite:PATH, postgres:URL, or memory, not \"\(StoreLocation.shown(text))\"")
     }
     return store
   }

@@ -146,6 +146,31 @@ struct CodeFlowTests {
     }
   }
 
+  @Test("A provider that repeats what it was sent as its error brings no code and no verifier into the log")
+  func echoingProvider() async throws {
+    let lines = Told<String>()
+    let log = Log { _, message, values in lines.add(["\(message) \(values)"]) }
+    let (sent, real) = (Told<String>(), provider.send)
+    let known = try provider.known(engine.environment, log: log) { (request) throws(HTTPClientError) in
+      guard request.url.hasSuffix("/token") else { return try await real(request) }
+      let body = String(decoding: request.body, as: UTF8.self)
+      sent.add(body)
+      let answer: JSON = ["error": .string(sent.all.count > 1 ? "invalid_grant" : body)]
+      return HTTPClientResponse(status: 400, body: answer.bytes())
+    }
+    try await TestAPI.run(engine: engine, authenticator: known, log: log) { api in
+      let (location, cookie) = try await begin(api)
+      let (code, state) = provider.agree(to: location)
+      for _ in 0..<2 {
+        #expect(try await finish(api, code, state, cookie: cookie).code == ServerErrorCode.signInFailed)
+      }
+    }
+    let verifier = try #require(StandInProvider.form(sent.all[0])["code_verifier"])
+    let text = lines.all.joined(separator: "\n")
+    #expect(text.contains("status 400") && text.contains("invalid_grant"), "\(text)")
+    #expect(!text.contains(verifier) && !text.contains("code_verifier"), "\(text)")
+  }
+
   /// The codes with which a begin and an end of a sign-in are refused.
   private func codes(_ api: TestAPI) async throws -> [String?] {
     let begun = try await api.post("/v1/session/provider", [:], headers: ["Origin": Self.origin])

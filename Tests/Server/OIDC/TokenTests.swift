@@ -1,6 +1,7 @@
 import HTTP
 import JSON
 import Runtime
+import SagaCore
 import TestSupport
 import Testing
 import Values
@@ -74,6 +75,28 @@ struct TokenTests {
       let me = try await api.get("/v1/me", key: provider.token(["employee": "E-17"])).json
       #expect(me["person"] == "E-17")
       #expect(try await api.get("/v1/me", key: provider.token()).code == ServerErrorCode.tokenInvalid)
+    }
+  }
+
+  @Test("A person who changes their name at the provider can't approve what they asked for")
+  func changedName() async throws {
+    engine.requireApproval(of: .cancel)
+    try engine.register(Samples.storage)
+    let id = try engine.start("store-sample")
+    let roles = ["operator", "approver"].map { #"{"claim": "groups", "value": "lab-ops", "role": "\#($0)"}"# }
+    let settings = try OIDCSettings(
+      parsing: Array(
+        #"{"issuer": "\#(provider.issuer)", "audience": "saga", "roles": [\#(roles.joined(separator: ","))]}"#.utf8),
+      of: "oidc.json")
+    let known = OIDCProvider(settings, environment: engine.environment, send: provider.send)
+    try await TestAPI.run(engine: engine, authenticator: known) { api in
+      let asked = try await api.post("/v1/sagas/\(id)/cancel", ["reason": "x"], key: provider.token())
+      let place = try #require(asked.headers["Location"])
+      let renamed = provider.token(["preferred_username": "ben"])
+      let own = try await api.post("\(place)/approve", ["reason": "y"], key: renamed)
+      #expect(own.status == 403 && own.code == "operation.samePerson")
+      let other = provider.token(["preferred_username": "ben", "sub": "248289761002"])
+      #expect(try await api.post("\(place)/approve", ["reason": "y"], key: other).status == 200)
     }
   }
 
@@ -300,7 +323,7 @@ struct TokenTests {
   func example() throws {
     let text = try #require(try Repository.blocks("json", of: "docs/security.md").first)
     let settings = try Self.settings(text)
-    #expect(settings.issuer == "https://login.lab.example/realms/lab" && settings.rules.count == 3)
+    #expect(settings.issuer == "https://login.lab.example/realms/lab" && settings.rules.count == 4)
     #expect(settings.clockSkew == .seconds(60) && settings.session == .seconds(8 * 3_600))
     #expect(settings.scopes == ["openid", "profile", "email"] && settings.personClaim == "employee_number")
   }

@@ -25,6 +25,9 @@ final class FakeEngine: SagaEngine {
     var isReady = true
     var storeHealth = StoreHealth()
     var lists: [SagaListRequest] = []
+    /// How far the lists are; nil for the usual sample.
+    var listState: ProjectionStatus?
+    var held: [HeldSaga] = []
     var failure: (any Error)?
     var waits: [Duration] = []
     var acts: [AuditEntry] = []
@@ -346,7 +349,9 @@ final class FakeEngine: SagaEngine {
     let store = try await readModel(of: states)
     let page = try await store.list(request.query, after: request.after, limit: request.limit)
     let facets = request.wantsFacets ? try await store.facets(request.query) : nil
-    return SagaPage(sagas: page.rows, next: page.next, facets: facets, isBehind: request.seen?.positions[0] == 99)
+    return SagaPage(
+      sagas: page.rows, next: page.next, facets: facets, isBehind: request.seen?.positions[0] == 99,
+      lists: try await projections())
   }
 
   /// The true read model in memory, filled with what is there now.
@@ -413,8 +418,13 @@ final class FakeEngine: SagaEngine {
     return range.contains(minute.at) ? [minute] : []
   }
 
+  func show(_ lists: ProjectionStatus?) { contents.withLock { $0.listState = lists } }
+  func hold(_ held: [HeldSaga]) { contents.withLock { $0.held = held } }
+  var held: [HeldSaga] { contents.withLock { $0.held } }
+
   func projections() async throws -> ProjectionStatus {
-    ProjectionStatus(
+    if let known = contents.withLock({ $0.listState }) { return known }
+    return ProjectionStatus(
       store: "memory", generation: 1, shards: [.init(shard: 0, position: 5, head: 7, rebuilt: 3)],
       waited: .milliseconds(1_500),
       rebuilding: .init(generation: 2, since: environment.now()))
@@ -518,7 +528,7 @@ final class FakeEngine: SagaEngine {
   func approve(_ id: UniqueID, _ act: OperatorAct) async throws -> WorkflowEngine.Operation {
     let decision = OperationDecision(by: act.by, reason: act.reason, from: act.from, at: environment.now())
     return try await desk.decide(id) { operation in
-      try OperationRules.checkApproval(operation, by: act.by)
+      try OperationRules.checkApproval(operation, by: act)
       return .approved(decision)
     }
   }

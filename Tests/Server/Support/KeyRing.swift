@@ -26,10 +26,11 @@ final class KeyRing: Sendable {
   /// - Returns: the key's id, and the text that its owner sends.
   @discardableResult
   func add(
-    _ name: String, _ roles: String..., speaksForOthers: Bool = false, lasts: Duration = .seconds(86_400)
+    _ name: String, _ roles: String..., labRoles: [String] = [], speaksForOthers: Bool = false,
+    lasts: Duration = .seconds(86_400)
   ) throws -> (id: String, text: String) {
     let made = AccessKey.new(
-      name: name, roles: roles.compactMap { GrantedRole($0) }, speaksForOthers: speaksForOthers,
+      name: name, roles: roles.compactMap { GrantedRole($0) }, labRoles: labRoles, speaksForOthers: speaksForOthers,
       expiresAt: environment.wallNow() + lasts, environment: environment)
     keys.withLock { $0.keys.append(made.key) }
     try write()

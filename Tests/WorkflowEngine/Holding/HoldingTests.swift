@@ -90,6 +90,33 @@ struct HoldingTests {
     }
   }
 
+  /// Returns the one incident of held sagas.
+  private static func incident(_ engine: Engine) async throws -> SagaIncident {
+    try await engine.waitUntilListed()
+    let query = IncidentQuery(at: Timestamp(milliseconds: 1_772_352_000_000), kinds: [.held])
+    let page = try await engine.incidents(query)
+    #expect(page.totals == [.held: 1] && page.needsPerson == 1)
+    return try #require(page.incidents.first)
+  }
+
+  @Test("the act with which an operation resumes a saga releases it")
+  func releasedWithMany() async throws {
+    let store = MemoryStore(environment: .system)
+    let path = try Self.path()
+    var run = try await Run(store, path)
+    _ = try await run.engine.register(Self.waiting, by: "test")
+    let held = try await run.engine.start(StartRequest(workflow: "spec", input: 1, by: "test")).id
+    await run.stop()
+    try Self.die(of: held, path)
+    try Self.die(of: held, path, mode: .alone)
+    run = try await Run(store, path)
+    #expect(run.engine.held.map(\.id) == [held])
+    let act = OperatorAct(by: "qa", reason: "the cause is gone")
+    _ = try await run.engine.host.operate(held, OperatorRequest(.resume, by: act))
+    #expect(run.engine.held.isEmpty)
+    await run.stop()
+  }
+
   static let waiting = Workflow.of(#"{"id": "w", "signal": {"name": "go"}}"#, Workflow.step("b"))
 
   @Test("the next start pauses it before it evaluates anything, others continue, and resume lets it continue")
@@ -110,6 +137,9 @@ struct HoldingTests {
     let state = try await run.engine.saga(held).state
     #expect(state.isPaused)
     #expect(state.lastAct?.by == "engine")
+    let incident = try await Self.incident(run.engine)
+    #expect(incident.key.code == EngineErrorCode.sagaHeld && incident.key.verbs == [.resume, .cancel])
+    #expect(incident.samples.map(\.id) == [held])
     _ = try await run.engine.signal(other, name: "go", body: 1, signalID: nil, by: "qa")
     #expect(try await run.engine.waitForEnd(of: other, atMost: .seconds(600)).state.status == .completed)
     await run.stop()
@@ -143,6 +173,25 @@ struct HoldingTests {
     let engine = run.engine
     let refusal = await #expect(throws: Refusal.self) { try await engine.saga(held) }
     #expect(refusal?.code == EngineErrorCode.sagaHeld)
+    // No event says so, but it is an incident, in its place among the others, and has a list.
+    let other = try await run.engine.start(StartRequest(workflow: "spec", input: 1, by: "test")).id
+    let pause = OperatorAct(by: "mia", reason: "lunch")
+    _ = try await run.engine.operate(other, OperatorRequest(.pause, by: pause))
+    let incident = try await Self.incident(run.engine)
+    #expect(incident.key.code == EngineErrorCode.sagaUnread && incident.key.verbs.isEmpty)
+    #expect(incident.samples.map(\.id) == [held] && incident.since == engine.held.first?.since)
+    let query = IncidentQuery(at: Timestamp(milliseconds: 1_772_352_000_000))
+    let all = try await engine.incidents(query, limit: 50)
+    #expect(all.incidents.map(\.key.kind) == [.held, .paused] && all.next == nil && all.needsPerson == 2)
+    let first = try await engine.incidents(query, limit: 1)
+    #expect(first.incidents.map(\.key.kind) == [.held] && first.totals == all.totals)
+    let second = try await engine.incidents(query, after: first.next, limit: 1)
+    #expect(second.incidents.map(\.key.kind) == [.paused] && second.next == nil)
+    var wanted = SagaQuery()
+    wanted.incident = IncidentAt(id: incident.key.id, at: query.at)
+    let page = try await engine.list(SagaListRequest(wanted, wantsFacets: true))
+    #expect(page.sagas.map(\.id) == [held] && page.facets?.workflow == ["spec": 1])
+    #expect(try await engine.incidents(IncidentQuery(at: query.at, kinds: [.paused])).totals == [.paused: 1])
     await run.stop()
     run = try await Run(store, path, takesUpHeld: true)
     #expect(run.engine.held.isEmpty)

@@ -186,6 +186,27 @@ struct CommandTests {
     await second.stop()
   }
 
+  @Test(
+    "A signal that asks for a laboratory role needs one of the topic's, unless no sender is compared",
+    arguments: [([], false), (["night"], false), (["night", "qa"], true), (nil, true)] as [([String]?, Bool)])
+  func labRoles(of topic: [String]?, isTaken: Bool) async throws {
+    let running = try await RunningEngine(MemoryStore(environment: .system), ScriptedExecutor())
+    _ = try await running.engine.register(
+      Workflow.of(#"{"id": "w", "signal": {"name": "go", "roles": ["qa"]}}"#), by: "test")
+    let id = try await running.start().id
+    try await wait(running, id, "w", .waiting)
+    let handlers = KafkaCommands(engine: running.engine, unframe: nil, labRoles: topic).handlers
+    let message = Form.plain.command("signal", ["saga": .string("\(id)"), "signal": "go"])
+    if isTaken {
+      try await handlers.handle(message)
+      #expect(try await running.end(of: id).signals.count == 1)
+    } else {
+      #expect(await poison(handlers, message)?.code == EngineErrorCode.signalRoleMissing)
+      #expect(try await running.engine.saga(id).state.signals.isEmpty)
+    }
+    await running.stop()
+  }
+
   @Test("A signal that comes early is kept; one without a body is null; another message is another signal")
   func earlySignal() async throws {
     let running = try await RunningEngine(

@@ -11,7 +11,7 @@ import Values
 @testable import SagaCore
 @testable import WorkflowEngine
 
-/// A store in front of another. Once it is told to hold, it withholds the answer of each append until it is opened.
+/// A store in front of another. Once `hold` was called, it withholds the answer of each append until it is opened.
 private final class GateStore: StoreInFront {
   let store: any EventStore
   private let holds = Mutex(false)

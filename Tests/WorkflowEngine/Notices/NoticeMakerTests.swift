@@ -32,6 +32,25 @@ struct NoticeMakerTests {
     return notices
   }
 
+  @Test("A saga that the engine holds back makes a notice with its incident; a person's pause makes none")
+  func held() async throws {
+    let store = MemoryStore(environment: .system)
+    let running = try await RunningEngine(store, ScriptedExecutor())
+    _ = try await running.engine.register(Workflow.of(#"{"id": "w", "signal": {"name": "go"}}"#), by: "test")
+    let (held, paused) = (try await running.start().id, try await running.start().id)
+    let acts = [
+      (held, OperatorAct(by: "engine", reason: "The engine died while it computed this saga.", from: "recovery")),
+      (paused, OperatorAct(by: "mia", reason: #"said "from":"recovery""#, from: "rest 10.0.0.7")),
+    ]
+    for (id, act) in acts { _ = try await running.engine.operate(id, OperatorRequest(.pause, by: act)) }
+    let notice = try #require(try await notices(store, held, maker(running, store)).first)
+    #expect(notice.type == .sagaStuck && notice.summary.contains("The engine died while it computed this saga"))
+    let need = SagaNeed(kind: .held, code: EngineErrorCode.sagaHeld, since: notice.at)
+    #expect(notice.details["incident"]?["id"]?.stringValue == IncidentKey(need, workflow: "spec").id)
+    #expect(try await notices(store, paused, maker(running, store)) == [])
+    await running.stop()
+  }
+
   @Test("A stuck saga makes one notice for each stuck step, with the failure and the verbs that help")
   func stuck() async throws {
     let store = MemoryStore(environment: .system)

@@ -145,6 +145,30 @@ struct WebhookTests {
   }
 
   @Test(
+    "A receiver that repeats the URL's secret parts, or a signature, brings none of them before people",
+    arguments: ["/hooks/T0PSECRET-%C3%A9-4711?room=lobby-7&key=hunter2-4711", "/T0PSECRET-4711", "/?hunter2-4711"])
+  func echo(_ place: String) async throws {
+    let server = HTTPServer(environment: .system) { request in
+      let lines = [
+        "Cannot POST \(place)", "path \(request.path)", "decoded \(place.removingPercentEncoding ?? "")",
+        "last \(place.split { "/=?".contains($0) }.last ?? "")",
+        "signature: \(request.headers["webhook-signature"] ?? "")",
+      ]
+      return HTTPServerResponse(status: 404, body: .bytes(Array(lines.joined(separator: "; ").utf8)))
+    }
+    let client = HTTPClient()
+    let url = "http://u:hunter2-pass@127.0.0.1:\(try server.start())\(place)"
+    guard case .failed(let failure) = try await webhook(url, client).deliver(Self.notice) else {
+      Issue.record("A refusal was a delivery")
+      return
+    }
+    #expect(failure.message.contains("404: Cannot POST ***"), "\(failure.message)")
+    for secret in ["hunter2", "4711", "v1,"] { #expect(!failure.message.contains(secret), "\(failure.message)") }
+    await client.shutdown()
+    await server.shutdown(drain: .seconds(1))
+  }
+
+  @Test(
     "An invalid secret is refused, and is not in the message",
     arguments: [
       "", " ", "hunter2", "whsec_hunter2!", "whsec_", "whsec_aHVudGVyMg==",

@@ -61,6 +61,22 @@ struct SagaNeedTests {
     #expect(try row(saga).late == nil)
   }
 
+  @Test("A saga that the engine itself paused is held, even if it is stuck; a person can't pause like that")
+  func held() throws {
+    var saga = try start(Saga.http("a", #""onFailure": "stuck", "retry": {"maxAttempts": 1}"#))
+    try saga.refuse("a", "FULL")
+    let engine = OperatorAct(by: "engine", reason: "The engine died", from: "recovery")
+    try saga.when(.operate(OperatorRequest(.pause, by: engine)))
+    let held = SagaNeed(kind: .held, code: EngineErrorCode.sagaHeld, since: saga.now)
+    #expect(try row(saga).need == held && row(saga).late == nil)
+    #expect(IncidentKey(held, workflow: "w").verbs == [.resume, .cancel])
+    try saga.when(.operate(OperatorRequest(.resume, by: OperatorAct(by: "mia", reason: "repaired"))))
+    #expect(try row(saga).need?.kind == .stuck)
+    let posing = OperatorAct(by: "engine", reason: "lunch", from: "rest 10.0.0.7")
+    try saga.when(.operate(OperatorRequest(.pause, by: posing)))
+    #expect(try row(saga).need?.kind == .stuck)
+  }
+
   @Test("A step that failed and is tried again is seen between its attempts and during them, until it succeeds")
   func retrying() throws {
     var saga = try start(Saga.http("a", #""retry": {"maxAttempts": 5}"#), Saga.http("b"))

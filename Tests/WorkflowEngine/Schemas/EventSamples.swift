@@ -135,7 +135,8 @@ enum EventSamples {
       [
         SignalReceived(
           signal: SignalGiven(
-            name: "approval", id: "scan-17", body: ["approved": true], by: "mara", from: "rest 10.0.0.7"),
+            name: "approval", id: "scan-17", body: ["approved": true], by: "mara", from: "rest 10.0.0.7",
+            roles: ["qa"]),
           step: "approve"),
         SignalReceived(signal: SignalGiven(name: "approval", body: .null, by: "lims"), step: nil),
       ]

@@ -75,11 +75,12 @@ struct IncidentListing {
     return kinds.map { kind in
       let columns = kind == .overdue ? "late AS incident, overdue_at AS since" : "need AS incident, need_since AS since"
       let test = Self.test(kind, at: query.at, &sql)
+      let left = leftOut(&sql)
       let workflow = query.workflow.map { " AND workflow = \(sql.bind(.text($0)))" } ?? ""
       // Each kind has a limit of its own: very many of one kind hide no other kind.
       return """
         SELECT '\(kind.rawValue)' AS kind, incident, since FROM
-        (SELECT \(columns) FROM \(tables.sagas) WHERE \(test)\(workflow) LIMIT \(most)) \(kind.rawValue)_sagas
+        (SELECT \(columns) FROM \(tables.sagas) WHERE \(test)\(workflow)\(left) LIMIT \(most)) \(kind.rawValue)_sagas
         """
     }.joined(separator: " UNION ALL ")
   }
@@ -92,6 +93,12 @@ struct IncidentListing {
     return "need <> '' AND \(range) AND (late = '' OR overdue_at > \(sql.bind(.int(now.milliseconds))))"
   }
 
+  private func leftOut(_ sql: inout SQLText) -> String {
+    if query.without.isEmpty { return "" }
+    let places = query.without.sorted().map { sql.bind(.id($0)) }
+    return " AND id NOT IN (\(places.joined(separator: ", ")))"
+  }
+
   private func samples(of id: String) throws(StoreError) -> [SagaRow] {
     var sql = SQLText()
     let isLate = IncidentKey.kind(ofID: id) == .overdue
@@ -101,10 +108,11 @@ struct IncidentListing {
       isLate
       ? ("overdue_at IS NOT NULL AND overdue_at <= \(now) AND late = \(place)", "overdue_at")
       : ("need <> '' AND need = \(place) AND (late = '' OR overdue_at > \(now))", "need_since")
+    let left = leftOut(&sql)
     return try run(
       """
       SELECT r.id, r.data FROM
-      (SELECT id, \(order) AS since FROM \(tables.sagas) WHERE \(test) ORDER BY \(order), id
+      (SELECT id, \(order) AS since FROM \(tables.sagas) WHERE \(test)\(left) ORDER BY \(order), id
       LIMIT \(max(query.samples, 1))) c
       \(session.dialect.join) \(tables.rows) r ON r.id = c.id ORDER BY c.since, c.id
       """, sql, SQLReadStore.row)

@@ -87,7 +87,8 @@ extension Decider {
   func candidates(for kept: ReceivedSignal) -> [String] {
     var ids: [String] = []
     // A step and its undo may take signals of one name.
-    for wait in stepsToCome(for: kept.name) where !wait.isWaiting && ids.last != wait.state.id {
+    for wait in stepsToCome(for: kept.name)
+    where !wait.isWaiting && wait.signal.takes(senderWith: kept.roles) && ids.last != wait.state.id {
       ids.append(wait.state.id)
     }
     return ids
@@ -127,7 +128,11 @@ extension Decider {
       refuse(given, reused)
       return
     }
-    let coming = stepsToCome(for: given.name)
+    let all = stepsToCome(for: given.name)
+    let coming = all.filter { $0.signal.takes(senderWith: given.roles) }
+    // A refusal for the sender's roles is not recorded: who may not send the signal changes nothing of the saga.
+    let missing = coming.count < all.count ? roleMissing(for: given, all) : nil
+    if let missing, coming.isEmpty { throw missing }
     if state.turnBack != nil, coming.isEmpty, !waits.contains(where: { $0.phase == .undo }) {
       refuse(
         given,
@@ -160,6 +165,7 @@ extension Decider {
       return
     }
     // 5. No step takes it. That is recorded.
+    if let missing, waiting.isEmpty { throw missing }
     if let refused {
       refuse(given, refused.refusal, step: refused.step)
     } else if let wait = waiting.first {
@@ -173,6 +179,20 @@ extension Decider {
     } else {
       refuse(given, tooLate(given.name, waits))
     }
+  }
+
+  /// Returns the refusal of a signal whose sender has none of the roles of the steps that would take it.
+  private func roleMissing(for given: SignalGiven, _ waits: [SignalWait]) -> Refusal {
+    var wanted: [String] = []
+    for wait in waits where !wait.signal.takes(senderWith: given.roles) {
+      let roles = wait.signal.roles.map { "“\($0)”" }.joined(separator: " or ")
+      let line = "\(wait.phase == .undo ? "the undo of " : "")\(ItemID.step(of: wait.state.id)) takes it from \(roles)"
+      if !wanted.contains(line) { wanted.append(line) }
+    }
+    let has = given.roles.flatMap { $0.isEmpty ? nil : $0.map { "“\($0)”" }.joined(separator: ", ") } ?? "none"
+    return Refusal(
+      EngineErrorCode.signalRoleMissing,
+      "The signal “\(given.name)” needs a laboratory role: \(wanted.joined(separator: "; ")). \(given.by) has \(has).")
   }
 
   private func tooLate(_ name: String, _ waits: [SignalWait]) -> Refusal {
@@ -232,14 +252,14 @@ extension Decider {
     let phase: StepPhase = state.steps[step].undoWait == nil ? .forward : .undo
     for kept in state.signals where kept.isKept && kept.name == signal.name {
       let body = kept.body ?? .null
-      if verdict(of: signal, of: step, phase, on: body).accepts {
+      if signal.takes(senderWith: kept.roles), verdict(of: signal, of: step, phase, on: body).accepts {
         emit(KeptSignalTaken(name: signal.name, step: id(step), received: kept.version))
         end(step, phase, by: body)
         return
       }
       // A step that waits already has not accepted it.
       let others = stepsToCome(for: signal.name).filter { !$0.isWaiting }
-      if !others.contains(where: { mayAccept($0, body) }) {
+      if !others.contains(where: { $0.signal.takes(senderWith: kept.roles) && mayAccept($0, body) }) {
         emit(KeptSignalRefused(name: signal.name, step: id(step), received: kept.version))
       }
     }

@@ -18,6 +18,7 @@ public struct SignalReceived: SagaEventContent {
     data["body"] = signal.body
     data["by"] = .string(signal.by)
     data["from"] = signal.from.map(JSON.string)
+    data["roles"] = signal.roles.map { .array($0.map(JSON.string)) }
     data["step"] = step.map(JSON.string)
   }
 
@@ -27,7 +28,8 @@ public struct SignalReceived: SagaEventContent {
     saga.signals.append(
       ReceivedSignal(
         name: signal.name, id: signal.id, digest: SignalGiven.digest(of: signal.body), by: signal.by,
-        from: signal.from, at: at, version: saga.version + 1, body: step == nil ? signal.body : nil,
+        from: signal.from, roles: step == nil ? signal.roles : nil, at: at, version: saga.version + 1,
+        body: step == nil ? signal.body : nil,
         bytes: signal.body.bytes(.canonical).count, fate: fate))
   }
 
@@ -38,7 +40,9 @@ public struct SignalReceived: SagaEventContent {
   public static func audited(_ data: JSON) -> AuditedAct? {
     AuditedAct(
       .signal, "signal", act: data,
-      content: [("key", data["signalId"]), ("signal", data["signal"]), ("body", data["body"])])
+      content: [
+        ("key", data["signalId"]), ("signal", data["signal"]), ("body", data["body"]), ("roles", data["roles"]),
+      ])
   }
 }
 
@@ -75,7 +79,8 @@ public struct SignalRefused: SagaEventContent {
   public func apply(to saga: inout SagaState, at: Timestamp) throws(HistoryError) {
     saga.signals.append(
       ReceivedSignal(
-        name: refusal.name, id: refusal.id, digest: refusal.digest, by: refusal.by, from: refusal.from, at: at,
+        name: refusal.name, id: refusal.id, digest: refusal.digest, by: refusal.by, from: refusal.from, roles: nil,
+        at: at,
         version: saga.version + 1, body: nil, bytes: refusal.bytes,
         fate: .refused(code: refusal.code, message: refusal.message)))
   }
@@ -218,6 +223,8 @@ extension ReceivedSignal {
     members["id"] = id.map(JSON.string)
     members["from"] = from.map(JSON.string)
     members["body"] = body
+    // An older engine leaves it out, and compares no roles with its events either. So the shape's version is the same.
+    members["roles"] = roles.map { .array($0.map(JSON.string)) }
     switch fate {
     case .kept: members["fate"] = "kept"
     case .dropped: members["fate"] = "dropped"
@@ -255,7 +262,8 @@ extension ReceivedSignal {
     }
     self.init(
       name: try data.string("name"), id: data.optionalString("id"), digest: try data.string("digest"),
-      by: try data.string("by"), from: data.optionalString("from"), at: try data.timestamp("at"),
-      version: try data.int("version"), body: data.optionalValue("body"), bytes: try data.int("bytes"), fate: fate)
+      by: try data.string("by"), from: data.optionalString("from"), roles: data.optionalStrings("roles"),
+      at: try data.timestamp("at"), version: try data.int("version"), body: data.optionalValue("body"),
+      bytes: try data.int("bytes"), fate: fate)
   }
 }

@@ -16,24 +16,30 @@ public struct SignalGiven: Sendable, Hashable {
   public let by: String
   /// The way that the signal came: `rest 10.0.0.7`, `kafka saga.commands`. Older events lack it.
   public let from: String?
+  /// The laboratory roles of the sender. Nil when no sender is compared with the roles of signals, as on an engine
+  /// without keys; older events lack it too.
+  public let roles: [String]?
 
-  public init(name: String, id: String? = nil, body: JSON, by: String, from: String? = nil) {
+  public init(
+    name: String, id: String? = nil, body: JSON, by: String, from: String? = nil, roles: [String]? = nil
+  ) {
     self.name = name
     self.id = id
     self.body = body
     self.by = by
     self.from = from
+    self.roles = roles
   }
 
   init(_ data: EventReader) throws(UnreadableEvent) {
     self.init(
       name: try data.string("signal"), id: data.optionalString("signalId"), body: try data.value("body"),
-      by: try data.string("by"), from: data.optionalString("from"))
+      by: try data.string("by"), from: data.optionalString("from"), roles: data.optionalStrings("roles"))
   }
 
   /// Returns the same signal with an id if it has none. Keys never contain a blank, so this id differs from every key.
   package func named(by id: UniqueID) -> SignalGiven {
-    self.id == nil ? SignalGiven(name: name, id: "post \(id)", body: body, by: by, from: from) : self
+    self.id == nil ? SignalGiven(name: name, id: "post \(id)", body: body, by: by, from: from, roles: roles) : self
   }
 
   /// Returns the digest of the body. Two spellings of one value have one digest.
@@ -90,6 +96,8 @@ public struct ReceivedSignal: Sendable, Hashable {
   public let digest: String
   public let by: String
   public let from: String?
+  /// The laboratory roles of its sender, while it is kept; nil when they are not compared.
+  public internal(set) var roles: [String]?
   public let at: Timestamp
   /// The number of its event in the saga's history.
   public let version: Int

@@ -64,8 +64,9 @@ extension OIDCProvider {
     }
     let answer = try await post(form, to: try await endpoints().token, authorization: authorization)
     guard answer.status == 200, let token = answer.json["id_token"]?.stringValue else {
-      // `error` is a word of the standard, such as invalid_grant.
-      throw failed("provider", answer.json["error"]?.stringValue ?? "status \(answer.status)")
+      // Another text than a word of the standard may repeat what was sent.
+      let word = answer.json["error"]?.stringValue.flatMap { Self.refusals.contains($0) ? $0 : nil }
+      throw failed("provider", word ?? "status \(answer.status)")
     }
     let now = environment.wallNow()
     let caller: Caller
@@ -86,6 +87,12 @@ extension OIDCProvider {
     }
     return caller
   }
+
+  /// The words with which a provider refuses a code (RFC 6749 §5.2).
+  private static let refusals: Set<String> = [
+    "invalid_request", "invalid_client", "invalid_grant", "unauthorized_client", "unsupported_grant_type",
+    "invalid_scope",
+  ]
 
   private func failed(_ fault: String, _ detail: String = "") -> AccessRefusal {
     log.info("A sign-in at the OpenID provider failed", ("fault", fault), ("detail", detail))

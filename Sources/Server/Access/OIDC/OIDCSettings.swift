@@ -7,9 +7,15 @@ import Values
 public struct OIDCSettings: Sendable, Hashable {
   /// Gives a role to the persons whose claim has a value.
   struct Rule: Sendable, Hashable {
+    enum Gift: Sendable, Hashable {
+      /// A role at the engine.
+      case role(GrantedRole)
+      /// A role in the laboratory.
+      case labRole(String)
+    }
     let claim: String
     let value: String
-    let role: GrantedRole
+    let gives: Gift
   }
 
   /// The provider's address, exactly as its tokens name it.
@@ -52,7 +58,7 @@ public struct OIDCSettings: Sendable, Hashable {
   init(parsing bytes: [UInt8], of path: String, variables: [String: String] = [:]) throws(AccessRefusal) {
     let json: JSON
     do { json = try JSON(parsing: bytes) } catch {
-      throw Self.wrong(path, "\(error.line):\(error.column): \(error.message)")
+      throw Self.wrong(path, error.withoutContent)
     }
     guard let object = json.objectValue else { throw Self.wrong(path, "it is not an object") }
     let known = [
@@ -78,7 +84,9 @@ public struct OIDCSettings: Sendable, Hashable {
             .flatMap { $0.contains("openid") && $0.count <= 50 ? $0 : nil }
         } ?? ["openid", "profile", "email"]
       personClaim = try reader.optional("person", "the name of a claim", Self.word)
-      rules = try reader.required("roles", "a list of {claim, value, role} with 1 to \(Self.mostRules) rules") { json in
+      rules = try reader.required(
+        "roles", "a list of {claim, value, role} or {claim, value, labRole} with 1 to \(Self.mostRules) rules"
+      ) { json in
         json.elements(Self.rule).flatMap { (1...Self.mostRules).contains($0.count) ? $0 : nil }
       }
       clockSkew =
@@ -116,9 +124,13 @@ public struct OIDCSettings: Sendable, Hashable {
 
   private static func rule(_ json: JSON) -> Rule? {
     guard let object = json.objectValue, object.count == 3, let claim = json["claim"].flatMap(word),
-      let value = json["value"].flatMap(word), let role = json["role"]?.stringValue.flatMap({ GrantedRole($0) })
+      let value = json["value"].flatMap(word)
     else { return nil }
-    return Rule(claim: claim, value: value, role: role)
+    if let role = json["role"]?.stringValue.flatMap({ GrantedRole($0) }) {
+      return Rule(claim: claim, value: value, gives: .role(role))
+    }
+    guard let role = json["labRole"]?.stringValue, LabRole.fault(in: role) == nil else { return nil }
+    return Rule(claim: claim, value: value, gives: .labRole(role))
   }
 
   /// Returns the secret that `env:NAME` or `file:PATH` names; nil without one.
@@ -141,11 +153,16 @@ public struct OIDCSettings: Sendable, Hashable {
     let name = names.filter { $0 != "email" || !claims.hasUnverifiedEmail }.lazy.compactMap { claims.text($0) }.first
     guard let name, AccessKey.fault(inName: name) == nil else { throw .claims }
     var roles: [GrantedRole] = []
-    for rule in rules where claims.has(rule.claim, rule.value) && !roles.contains(rule.role) {
-      roles.append(rule.role)
+    var labRoles: [String] = []
+    for rule in rules where claims.has(rule.claim, rule.value) {
+      switch rule.gives {
+      case .role(let role): if !roles.contains(role) { roles.append(role) }
+      case .labRole(let role): if labRoles.count < LabRole.most, !labRoles.contains(role) { labRoles.append(role) }
+      }
     }
     return Caller(
-      person: name, roles: roles, maySpeakForOthers: false, keyID: nil, subject: subject, expiresAt: expiresAt)
+      person: name, roles: roles, labRoles: labRoles, maySpeakForOthers: false, keyID: nil, subject: subject,
+      expiresAt: expiresAt)
   }
 }
 
