@@ -1,5 +1,6 @@
 import CCurl
 import CMicrohttpd
+import CTLS
 public import Values
 
 /// The libraries that the client and the server of HTTP use.
@@ -12,6 +13,10 @@ public enum HTTPLibraries {
         name: "libmicrohttpd", compiled: microhttpd(UInt32(MHD_VERSION)),
         loaded: MHD_get_version().map { String(cString: $0) } ?? "unknown", licence: "LGPL-2.1-or-later",
         website: "https://www.gnu.org/software/libmicrohttpd/"),
+      // OpenSSL releases its two libraries together, and only libcrypto says which version it is.
+      LinkedLibrary(
+        name: "libssl", compiled: OPENSSL_VERSION_STR, loaded: LinkedLibrary.crypto.loaded, licence: "Apache-2.0",
+        website: "https://www.openssl.org"),
     ]
   }
 

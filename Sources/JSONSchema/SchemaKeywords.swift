@@ -46,6 +46,8 @@ enum SchemaKeywords {
     "minContains", "maxProperties", "minProperties", "required", "dependentRequired", "title", "description",
     "default", "deprecated", "readOnly", "writeOnly", "examples", "format", "contentEncoding", "contentMediaType",
     "contentSchema", "definitions",
+    // Not of the standard: the engine seals the value (`docs/workflow-language.md`).
+    "sensitive",
   ]
   private static let known = Set(all)
 

@@ -174,7 +174,7 @@ struct SchemaRuleReader {
 
   private mutating func readAnnotations() {
     for name in ["title", "description"] { _ = compiler.text(name, of: members, at: place) }
-    for name in ["deprecated", "readOnly", "writeOnly"] {
+    for name in ["deprecated", "readOnly", "writeOnly", "sensitive"] {
       if let json = members[name], json.boolValue == nil {
         compiler.wrongType(name, "true or false", json, at: place)
       }

@@ -1,5 +1,6 @@
 public import JSON
 import Runtime
+import SagaCore
 public import Values
 
 /// The types of notices.
@@ -65,8 +66,10 @@ public struct Notice: Sendable, Hashable {
   }
 
   /// The body of a webhook, in the form that the Standard Webhooks specification recommends.
+  /// Sealed values are masked in it.
   public var body: JSON {
-    ["type": .string(type.rawValue), "timestamp": .timestamp(at), "data": data]
+    let body: JSON = ["type": .string(type.rawValue), "timestamp": .timestamp(at), "data": data]
+    return body.replacingTexts { .string(SealedText.masked(text: $0)) }
   }
 
   /// Returns a test notice, which reports no event.

@@ -112,6 +112,7 @@ public struct Decider {
     case .start: throw Refusal(EngineErrorCode.sagaExists, "The saga has started before.")
     case .give(let signal, let formerIDs): try takeSignal(signal, formerIDs: formerIDs)
     case .operate(let request): try take(request)
+    case .forget(let act): try forget(act)
     case .answered(let answer):
       if state.end != nil {
         throw Refusal(EngineErrorCode.sagaEnded, "The saga is \(state.status.rawValue): it has ended and can't change.")

@@ -29,6 +29,8 @@ public enum SagaCommand: Sendable, Hashable {
   case give(SignalGiven, formerIDs: [String] = [])
   /// An operator acts on it.
   case operate(OperatorRequest)
+  /// The key of the sensitive values of the ended saga is about to be destroyed.
+  case forget(OperatorAct)
 }
 
 extension SagaCommand {

@@ -134,8 +134,8 @@ extension API {
     // The other faults are read from the store that does not answer, so they would only delay this answer.
     if unwritable != nil { return Readiness(unwritable: unwritable) }
     return Readiness(
-      reasons: keyReasons + certificateReasons + heldReasons + (await listReasons()) + (await kafkaReadiness().reasons)
-        + (await noticeReasons()))
+      reasons: keyReasons + certificateReasons + heldReasons + sealReasons + (await listReasons())
+        + (await kafkaReadiness().reasons) + (await noticeReasons()))
   }
 
   /// The file of keys has changed and can't be read, or the OpenID provider can't be reached.
@@ -170,6 +170,18 @@ extension API {
       log.error("Could not read how far lists are; reporting it in readiness", ("error", "\(error)"))
       return [Self.unreadable("How far lists are could not be read", error)]
     }
+  }
+
+  /// Sagas that wait for the key of their sensitive values.
+  private var sealReasons: [Readiness.Reason] {
+    let sagas = engine.sagasWithoutKey
+    guard let first = sagas.first else { return [] }
+    let others = sagas.count > 1 ? " and \(sagas.count - 1) more" : ""
+    return [
+      Readiness.Reason(
+        code: EngineErrorCode.sagaSealKeyMissing,
+        message: "The key of the sensitive values can't be had, so the saga waits: \(first)\(others).")
+    ]
   }
 
   /// The faults of the destinations of notices.

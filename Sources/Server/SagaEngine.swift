@@ -17,6 +17,8 @@ public protocol SagaEngine: Sendable {
 
   /// The held sagas. Processes died while they computed these sagas.
   var held: [HeldSaga] { get }
+  /// The open sagas that can't be taken up because the key of their sensitive values can't be had.
+  var sagasWithoutKey: [UniqueID] { get }
   /// The number of shards of its store.
   var shardCount: Int { get }
 
@@ -74,6 +76,8 @@ public protocol SagaEngine: Sendable {
   func signal(_ id: UniqueID, _ signal: SignalGiven, formerIDs: [String]) async throws -> SignalAnswer
   /// Carries out an operator's verb. A refusal names the verbs that the saga takes instead.
   func operate(_ id: UniqueID, _ request: OperatorRequest) async throws -> SagaState
+  /// Destroys the key of an ended saga's sensitive values, behind an event with the person and the reason.
+  func forget(_ id: UniqueID, _ act: OperatorAct) async throws -> SagaState
 
   /// Returns whether a verb on a saga waits for a second person.
   func needsApproval(_ verb: OperatorVerb, of id: UniqueID) async throws -> Bool
@@ -118,6 +122,7 @@ public protocol SagaEngine: Sendable {
 
 extension SagaEngine {
   public var held: [HeldSaga] { [] }
+  public var sagasWithoutKey: [UniqueID] { [] }
   public func turns(of key: String) -> TurnLine? { nil }
   public func turns(after key: String?, limit: Int) -> [TurnLine] { [] }
   public var turnCounts: TurnCounts { TurnCounts(keys: 0, held: 0, waiting: 0) }

@@ -32,6 +32,8 @@ public struct SagaResponse: WireValue {
   /// The turn that the saga itself holds or waits for.
   public let turn: Turn?
   public let abandoned: Abandoned?
+  /// Set once the key of the saga's sensitive values was destroyed.
+  public let forgotten: Abandoned?
   public let stuck: [StuckStep]
   public let verbs: [AcceptedVerb]
   public let steps: [Step]
@@ -47,7 +49,8 @@ public struct SagaResponse: WireValue {
     why: Why, key: String? = nil, parent: Parent? = nil, tags: [String] = [], labels: [Label] = [],
     failedStep: String? = nil, failureCode: String? = nil, failureMessage: String? = nil,
     turnBack: TurnBack? = nil, turnBackRequested: TurnBack? = nil,
-    pivotPassed: Bool, rewind: Rewind? = nil, turn: Turn? = nil, abandoned: Abandoned? = nil, stuck: [StuckStep],
+    pivotPassed: Bool, rewind: Rewind? = nil, turn: Turn? = nil, abandoned: Abandoned? = nil,
+    forgotten: Abandoned? = nil, stuck: [StuckStep],
     verbs: [AcceptedVerb],
     steps: [Step], input: JSON, output: JSON? = nil, outputErrors: [OutputError] = [], lastEvent: Int
   ) {
@@ -76,6 +79,7 @@ public struct SagaResponse: WireValue {
     self.rewind = rewind
     self.turn = turn
     self.abandoned = abandoned
+    self.forgotten = forgotten
     self.stuck = stuck
     self.verbs = verbs
     self.steps = steps
@@ -112,6 +116,7 @@ public struct SagaResponse: WireValue {
     rewind = try members.oneIfAny("rewind")
     turn = try members.oneIfAny("turn")
     abandoned = try members.oneIfAny("abandoned")
+    forgotten = try members.oneIfAny("forgotten")
     stuck = try members.list("stuck")
     verbs = try members.list("verbs")
     steps = try members.list("steps")
@@ -133,6 +138,7 @@ public struct SagaResponse: WireValue {
       "turnBack": turnBack?.json,
       "turnBackRequested": turnBackRequested?.json,
       "pivotPassed": .bool(pivotPassed), "rewind": rewind?.json, "turn": turn?.json, "abandoned": abandoned?.json,
+      "forgotten": forgotten?.json,
       "stuck": .list(stuck),
       "verbs": .list(verbs), "steps": .list(steps), "input": input, "output": output,
       "outputErrors": .listIfAny(outputErrors), "lastEvent": .int(lastEvent),
@@ -262,7 +268,7 @@ public struct SagaResponse: WireValue {
     }
   }
 
-  /// Who abandoned the saga, when and why.
+  /// Who abandoned or forgot the saga, when and why.
   public struct Abandoned: WireValue {
     public let by: String?
     public let reason: String?

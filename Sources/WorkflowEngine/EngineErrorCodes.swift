@@ -12,6 +12,11 @@ extension EngineErrorCode {
   public static let engineDraining = "engine.draining"
   public static let auditRunning = "audit.running"
   public static let auditTooLarge = "audit.tooLarge"
+  // Sensitive values.
+  public static let sealKeysUnreadable = "seal.keysUnreadable"
+  public static let sealKeysMissing = "seal.keysMissing"
+  public static let sealFailed = "seal.failed"
+  public static let sagaSealKeyMissing = "saga.sealKeyMissing"
   // Operations on many sagas.
   public static let operationNotFound = "operation.notFound"
   public static let operationEmpty = "operation.empty"

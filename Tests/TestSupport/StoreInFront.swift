@@ -49,6 +49,7 @@ extension StoreInFront {
     try await store.checkpoint(follower, shard: shard)
   }
   public func apply(_ batch: ProjectionBatch) async throws(StoreError) { try await store.apply(batch) }
+  public func eraseTraces() async throws(StoreError) { try await store.eraseTraces() }
   public func reset(follower: String, collections: Set<String>) async throws(StoreError) {
     try await store.reset(follower: follower, collections: collections)
   }

@@ -12,6 +12,8 @@ enum SQLiteSchema {
     // WAL lets readers work beside the writer. Every commit is on the disk before its caller has an answer.
     try database.run("PRAGMA journal_mode = WAL")
     try database.run("PRAGMA synchronous = FULL")
+    // A deleted row leaves no bytes in the file: a destroyed key must not be found there.
+    try database.run("PRAGMA secure_delete = ON")
     // Only macOS distinguishes a flush to the drive from a flush to the disk itself.
     try database.run("PRAGMA fullfsync = ON")
     try database.run("PRAGMA checkpoint_fullfsync = ON")

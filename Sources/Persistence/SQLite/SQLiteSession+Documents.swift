@@ -13,6 +13,12 @@ extension SQLiteSession {
     try upsert.execute()
   }
 
+  func emptyLog() throws(StoreError) {
+    // The first column is 1 when a reader was in the way longer than the busy timeout.
+    let isBusy = try database.statement("PRAGMA wal_checkpoint(TRUNCATE)").first { $0.integer(0) } ?? 1
+    if isBusy != 0 { throw .unavailable("a reader keeps the write-ahead log in use") }
+  }
+
   func put(_ definition: StoredDefinition) throws(StoreError) -> DefinitionPut {
     let kept = try SQLiteQueries.definition(database, name: definition.name, version: definition.version)
     if let kept {

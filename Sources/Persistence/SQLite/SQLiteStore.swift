@@ -221,6 +221,8 @@ public final class SQLiteStore: EventStore {
     }
   }
 
+  public func eraseTraces() async throws(StoreError) { try await writer.emptyLog() }
+
   public func close() async {
     await writer.close()
     for reader in readers { await reader.close() }

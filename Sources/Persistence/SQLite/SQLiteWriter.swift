@@ -106,6 +106,22 @@ final class SQLiteWriter: @unchecked Sendable {
     for job in overdue { job.giveUp(reason) }
   }
 
+  /// Moves the write-ahead log into the file and empties it. A log that has been moved keeps the old pages until then.
+  /// - Throws: `store.unavailable` when a reader has kept the log in use.
+  func emptyLog() async throws(StoreError) {
+    let result = await withCheckedContinuation { (continuation: CheckedContinuation<Result<Void, StoreError>, Never>) in
+      queue.async {
+        guard let session = self.session else { return continuation.resume(returning: .failure(.closed)) }
+        do throws(StoreError) {
+          continuation.resume(returning: .success(try session.emptyLog()))
+        } catch {
+          continuation.resume(returning: .failure(error))
+        }
+      }
+    }
+    try result.get()
+  }
+
   /// Closes the connection after all waiting jobs are written. Later jobs fail.
   func close() async {
     waiting.withLock { $0.isClosed = true }

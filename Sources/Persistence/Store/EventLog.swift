@@ -79,6 +79,10 @@ public protocol DocumentStore: CheckpointStore {
 
   /// Returns the documents with these ids, in no particular order. Missing documents are left out.
   func documents(collection: String, ids: [String]) async throws(StoreError) -> [Document]
+
+  /// Removes what earlier writes have left of deleted and replaced documents, as far as the store can: its files have
+  /// their bytes no more. `docs/security.md` says what stays in a Postgres, and in backups.
+  func eraseTraces() async throws(StoreError)
 }
 
 /// The shards that this process may write, and the health of its writes.
@@ -122,6 +126,9 @@ extension EventReading {
 }
 
 extension DocumentStore {
+  /// A store that keeps no old bytes has nothing to remove.
+  public func eraseTraces() async throws(StoreError) {}
+
   /// Returns one document; nil when no document has this id.
   public func document(collection: String, id: String) async throws(StoreError) -> Document? {
     try await documents(collection: collection, ids: [id]).first

@@ -100,7 +100,7 @@ package struct RunStory: Sendable {
       case .give(let signal, _): (.signal, "signal \(signal.name) by \(signal.by)")
       case .operate(let request): (.person, "\(request.act.by): \(request.verb.name.rawValue)")
       case .start, .attemptSettled, .looked, .child, .undoForParent, .takeTurns, .answered, .taken, .task, .wake,
-        .recover:
+        .recover, .forget:
         (.engine, "a report")
       }
     add(refused.at, kind, nil, "\(what) is refused: \(refused.refusal.message) [\(refused.refusal.code)]")

@@ -8,7 +8,7 @@ extension SagaState {
   package func document(for step: StepState, reading reads: StepReads = .all) -> JSON {
     guard step.input != nil || step.item != nil, case .object(var members) = document(reading: reads, for: step.item)
     else { return document(reading: reads) }
-    if let input = step.input { members["input"] = input }
+    if let input = step.input { members["input"] = opener.opened(input) }
     guard let item = step.item, let values = items(of: item.step)?.values, item.number < values.count else {
       return .object(members)
     }
@@ -46,7 +46,7 @@ extension SagaState {
     }
     var saga = JSONObject()
     for member in SagaMember.allCases { saga[member.rawValue] = value(of: member) }
-    return ["input": start.input, "steps": .object(steps), "saga": .object(saga)]
+    return ["input": opener.input(start.input), "steps": opener.opened(.object(steps)), "saga": .object(saga)]
   }
 
   /// Returns `steps.ID.items`.

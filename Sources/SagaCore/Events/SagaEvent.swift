@@ -30,7 +30,7 @@ public struct SagaEvent: Sendable {
     RewindStarted.self, RewindFinished.self, SagaPaused.self, SagaResumed.self,
     SagaMoved.self,
     StepOverdue.self, SagaOverdue.self, SagaCompleted.self, SagaCompensated.self, SagaAbandoned.self,
-    SagaReopened.self,
+    SagaReopened.self, SagaForgotten.self,
   ]
 
   private static let kindsByName = Dictionary(uniqueKeysWithValues: kinds.map { ($0.typeName, $0) })

@@ -38,6 +38,10 @@ public struct SagaState: Sendable, Hashable {
   /// The turns that the saga holds or waits for, by their steps.
   var turnsByOwner: [String: Turn] = [:]
   public internal(set) var end: SagaEnd?
+  /// Set once the key of the saga's sensitive values has been destroyed.
+  public internal(set) var forgotten: Dated<OperatorAct>?
+  /// Opens the sealed values of the state. It is not part of the state: the events decide, and they are sealed.
+  package var opener = ValueOpener.none
 
   init(start: SagaStart, at time: Timestamp) {
     self.start = start
@@ -200,7 +204,7 @@ extension SagaState {
   /// Changes the state by one more event. The same state and event always give the same state.
   /// - Throws: `HistoryError` when the event can't follow this state. The state is unusable then.
   public mutating func evolve(_ event: SagaEvent) throws(HistoryError) {
-    guard end == nil || event.what is SagaReopened else {
+    guard end == nil || event.what is SagaReopened || event.what is SagaForgotten else {
       throw HistoryError("\(event.typeName) can't follow the end of a saga.")
     }
     try event.what.apply(to: &self, at: event.at)

@@ -22,10 +22,13 @@ extension SagaState {
   /// The version of the shape with items. A snapshot without items is of a version above, so that an older engine reads
   /// it. Up to version 8 the items were in the one line, and none had its short form.
   static let snapshotSchemaWithItems = 9
+  /// The version of the shape with sealed values. An older engine would send them as they are stored.
+  static let snapshotSchemaSealed = 10
 
   private var isMoved: Bool { definition != start.definition }
 
   private var shape: Int {
+    if start.isSealed { return Self.snapshotSchemaSealed }
     if !steps.owners.isEmpty { return Self.snapshotSchemaWithItems }
     if hasUndoWaits { return Self.snapshotSchemaWithUndoWaits }
     if isMoved { return Self.snapshotSchemaOfMoved }
@@ -82,6 +85,7 @@ extension SagaState {
     if hasTurns { members["turns"] = .array(turns.map(\.json)) }
     members["overdueSince"] = overdueSince.map(JSON.timestamp)
     members["end"] = end?.json
+    members["forgotten"] = forgotten?.json
     return .object(members)
   }
 
@@ -93,7 +97,7 @@ extension SagaState {
   ) throws(UnreadableEvent) {
     let data = EventReader(snapshot, of: "snapshot")
     let schema = try data.int("schema")
-    guard (1...Self.snapshotSchemaWithItems).contains(schema) else { throw data.unreadable("schema") }
+    guard (1...Self.snapshotSchemaSealed).contains(schema) else { throw data.unreadable("schema") }
     self.init(start: try SagaStart(data.nested("start")), at: try data.timestamp("startedAt"))
     version = try data.int("version")
     var steps: [StepState] = []
@@ -137,6 +141,7 @@ extension SagaState {
       turnsByOwner[turn.step ?? Turn.saga] = turn
     }
     overdueSince = try data.optionalTimestamp("overdueSince")
+    if data.has("forgotten") { forgotten = try Dated(data.nested("forgotten")) }
     if data.has("end") { end = try SagaEnd(data.nested("end")) }
     // An older shape does not contain the time since which a step is under way. The events contain it.
     if end == nil, steps.contains(where: { $0.stage.phaseUnderWay != nil && $0.underWaySince == nil }) {

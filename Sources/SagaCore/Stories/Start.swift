@@ -29,6 +29,8 @@ public struct SagaStart: Sendable, Hashable {
   public private(set) var labels: [Label]
   /// The saga that started this one; nil for a saga without a parent, and in older events.
   public let parent: ParentLink?
+  /// Whether the sensitive values of the saga are sealed with a key of its own.
+  public internal(set) var isSealed = false
 
   public init(
     id: UniqueID, workflow: String, version: Int, definitionDigest: String, steps: [String], input: JSON,
@@ -142,6 +144,7 @@ extension SagaStart {
     members["title"] = title.map(JSON.string)
     if !labels.isEmpty { members["labels"] = .labels(labels) }
     members["parent"] = parent?.json
+    if isSealed { members["sealed"] = true }
     return .object(members)
   }
 
@@ -155,5 +158,13 @@ extension SagaStart {
       from: data.optionalString("from"), title: data.optionalString("title"),
       labels: try data.optional("labels", "an object of strings", \.labelsValue) ?? [],
       parent: try data.optional("parent").map(ParentLink.read))
+    isSealed = data.flag("sealed")
+  }
+
+  /// Returns the start of a saga whose sensitive values are sealed.
+  package var sealed: SagaStart {
+    var start = self
+    start.isSealed = true
+    return start
   }
 }

@@ -179,7 +179,7 @@ public struct OperatorAct: Sendable, Hashable {
 /// An operator's request to a saga: the verb, the person and the reason.
 public struct OperatorRequest: Sendable, Hashable {
   public let verb: OperatorVerb
-  public let act: OperatorAct
+  public private(set) var act: OperatorAct
   /// The last event that the operator has seen. The request is refused when another operator has acted since.
   public let expectedVersion: Int?
   /// The version to which the verb `migrate` moves the saga. The engine finds it; nil for every other verb.
@@ -191,6 +191,12 @@ public struct OperatorRequest: Sendable, Hashable {
       by: act.by, reason: act.reason, from: act.from, commandID: act.commandID,
       commandDigest: act.commandID == nil ? nil : verb.digest)
     self.expectedVersion = expectedVersion
+  }
+
+  /// Replaces the digest of the content.
+  package mutating func setDigest(_ digest: String) {
+    act = OperatorAct(
+      by: act.by, reason: act.reason, from: act.from, commandID: act.commandID, commandDigest: digest)
   }
 }
 

@@ -44,6 +44,7 @@ extension SagaNow {
       rewind: state.rewind?.response,
       turn: turn(of: nil),
       abandoned: abandoned,
+      forgotten: state.forgotten.map { .init(by: $0.value.by, reason: $0.value.reason, at: $0.at) },
       stuck: state.shownBlockers.map { $0.response(Verbs.helping($0, among: allowed, in: state, by: definition)) },
       verbs: allowed.map(\.response),
       steps: definition.steps.compactMap { step in

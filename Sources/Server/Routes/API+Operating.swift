@@ -11,7 +11,7 @@ import Workflows
 // The verbs of an operator. The saga's history keeps who used each, when, why and from where.
 extension API {
   var operatingRoutes: [Route] {
-    OperatorVerb.Name.allCases.map(verb) + [Route(.getStats, showStats)]
+    OperatorVerb.Name.allCases.map(verb) + [Route(.forgetSaga, forget), Route(.getStats, showStats)]
   }
 
   /// Reads the members of a verb from a body.
@@ -61,6 +61,19 @@ extension API {
         throw OutcomeUnknown("The saga has taken “\(name.rawValue)”.")
       }
     }
+  }
+
+  /// Destroys the key of an ended saga's sensitive values. It can't be undone, so it is no verb of an operation.
+  private func forget(_ call: Call) async throws -> HTTPServerResponse {
+    let id = try call.path.sagaID()
+    let user = try call.user()
+    let from = try call.origin()
+    let key = try call.request.idempotencyKey()
+    var body = try BodyReader(call.request)
+    let reason = body.reason() ?? ""
+    try body.finish()
+    _ = try await engine.forget(id, OperatorAct(by: user, reason: reason, from: from, commandID: key))
+    return try await show(id)
   }
 
   private static func readResolve(_ body: inout BodyReader) -> OperatorVerb {

@@ -49,13 +49,28 @@ struct API: Sendable {
       if route.facts.method != "GET" { try request.requireJSONType() }
       if route.facts.needsEngine { try requireReady() }
       let response = try await route.handle(Call(request: request, caller: caller, path: path, query: query))
-      return try await tellSeen(response, route, path)
+      let answer = try await tellSeen(response, route, path)
+      // Pages are not of a saga, and one of them explains the form of a sealed value.
+      return route.facts.path.hasPrefix("/v1/") ? answer.masked : answer
     } catch {
-      throw Refusals.problem(answering: error) ?? error
+      guard var problem = Refusals.problem(answering: error) else { throw error }
+      problem.detail = problem.detail.map { SealedText.masked(text: $0) }
+      throw problem
     }
   }
 
   func requireReady() throws(Problem) {
     if let why = engine.notReady { throw Refusals.problem(why.code, why.message) }
+  }
+}
+
+extension HTTPServerResponse {
+  /// The answer with `•••` in place of every sealed value. It is the one place where answers are masked: lists, sagas,
+  /// histories, calls and acts have the texts as the store has them. The live stream has no values.
+  fileprivate var masked: HTTPServerResponse {
+    guard case .bytes(let bytes) = body else { return self }
+    var response = self
+    response.body = .bytes(SealedText.masked(bytes))
+    return response
   }
 }

@@ -176,6 +176,7 @@ public struct RouteFacts: Sendable {
     if isAboutSaga {
       codes.formUnion([ServerErrorCode.sagaIDMalformed, EngineErrorCode.sagaNotFound, EngineErrorCode.sagaHeld])
     }
+    if isAboutSaga || isAboutSagaOfKey, method == "POST" { codes.insert(EngineErrorCode.sagaSealKeyMissing) }
     if isAboutOperation {
       codes.formUnion([ServerErrorCode.operationIDMalformed, EngineErrorCode.operationNotFound])
     }

@@ -15,7 +15,7 @@ public enum Endpoint: String, CaseIterable, Sendable {
     sendSignal
   case getSagaByKey, sendSignalByKey
   case cancelSaga, retrySaga, resolveSaga, abandonSaga, pauseSaga, resumeSaga, skipStep, compensateSaga, runNow
-  case extendDeadline, rewindSaga, migrateSaga
+  case extendDeadline, rewindSaga, migrateSaga, forgetSaga
   case listTasks, pollTasks, completeTask, failTask, heartbeatTask
   case listTurns, getStats, getProjections, rebuildProjections, getEcho, rewindEcho, getNotices, testNotices,
     resendNotices
@@ -54,8 +54,8 @@ public enum Endpoint: String, CaseIterable, Sendable {
   ]
 
   private static let refusalsOfTasks = [
-    EngineErrorCode.sagaHeld, EngineErrorCode.sagaNotFound, EngineErrorCode.taskLeaseLost,
-    EngineErrorCode.taskNotFound,
+    EngineErrorCode.sagaHeld, EngineErrorCode.sagaNotFound, EngineErrorCode.sagaSealKeyMissing,
+    EngineErrorCode.taskLeaseLost, EngineErrorCode.taskNotFound,
   ]
 
   public var facts: RouteFacts {
@@ -90,7 +90,8 @@ public enum Endpoint: String, CaseIterable, Sendable {
         body: .object,
         answers: [200, 201],
         refuses: [
-          WorkflowErrorCode.concurrencyBadKey, EngineErrorCode.inputInvalid, EngineErrorCode.sagaStartKeyReused,
+          WorkflowErrorCode.concurrencyBadKey, EngineErrorCode.inputInvalid, EngineErrorCode.sagaForgotten,
+          EngineErrorCode.sagaSealKeyMissing, EngineErrorCode.sagaStartKeyReused, EngineErrorCode.sealKeysMissing,
           EngineErrorCode.workflowDraftsOff,
           EngineErrorCode.workflowNotFound, EngineErrorCode.workflowOnlyDrafts, SchemaErrorCode.budget,
         ])
@@ -205,6 +206,11 @@ public enum Endpoint: String, CaseIterable, Sendable {
           EngineErrorCode.sagaAlreadyOnVersion, EngineErrorCode.sagaNotMovable, EngineErrorCode.sagaRewinding,
           EngineErrorCode.workflowDraftsOff, EngineErrorCode.workflowNotFound,
         ])
+    case .forgetSaga:
+      .post(
+        .administer, "/v1/sagas/{id}/forget", "Forget a saga's sensitive values", headers: RouteFacts.whoAndKey,
+        body: .object,
+        refuses: [EngineErrorCode.sagaNotEnded, EngineErrorCode.sagaNotSealed, EngineErrorCode.sagaReasonMissing])
     case .getStats:
       .get(.view, "/v1/stats", "Count sagas by status")
     case .getProjections:

@@ -73,6 +73,9 @@ package struct SagaFold: Sendable {
     }
   }
 
+  /// Opens the sealed values of the saga.
+  mutating func open(with opener: ValueOpener) { state?.opener = opener }
+
   /// Computes the items of the saga's steps, where they are not known yet. Calls of items are rendered with them.
   mutating func loadItems(by definition: WorkflowDefinition) { state?.loadItems(by: definition) }
 

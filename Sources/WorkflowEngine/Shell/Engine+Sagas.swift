@@ -20,6 +20,7 @@ extension Engine {
     if definition.inputSchema != nil, let refusal = await computed({ definition.refusal(ofInput: request.input) }) {
       throw refusal
     }
+    if definition.hasSensitiveParts { try host.dataKeys.requireKeys(for: definition.name) }
     let now = host.environment.now()
     let key = request.idempotencyKey.map { key in
       NewStartKey(scope: request.workflow, key: key, digest: Digest.sha256(request.input.bytes(.canonical)))
@@ -68,7 +69,7 @@ extension Engine {
   public func saga(_ id: UniqueID) async throws -> SagaNow {
     let state = try await host.state(of: id)
     var saga = SagaNow(
-      state: state, definition: try await host.definitions.definition(of: state.definition),
+      state: state.closed, definition: try await host.definitions.definition(of: state.definition),
       children: try await childrenNow(of: state.children))
     if state.hasTurns { saga.turns = host.turns.places(of: id, atMost: Self.mostHolders) }
     for task in state.tasks(by: saga.definition) {
@@ -160,7 +161,7 @@ extension Engine {
             continue
           }
           // An end with events behind it is that of a child which its parent has opened again.
-          if page.last?.isEnd == true { break }
+          if page.last?.isEnd == true || page.last?.what is SagaForgotten { break }
           while let shards = await committed.next(), !shards.contains(shard) {}
           try Task.checkCancellation()
         }
@@ -207,7 +208,7 @@ extension Engine {
   /// Carries out an operator's verb. Returns once the verb and its consequences are stored.
   /// - Throws: `Refusal` with the reason, and with the verbs that the saga takes in its current state.
   public func operate(_ id: UniqueID, _ request: OperatorRequest) async throws -> SagaState {
-    try await host.operate(id, request)
+    try await host.operate(id, request).closed
   }
 
   /// Starts a saga's compensation. If a second person has to agree, requests it instead.
@@ -222,14 +223,14 @@ extension Engine {
       .cancel, by: OperatorAct(by: by, reason: reason, from: from, commandID: commandID))
     guard try await needsApproval(.cancel, of: id) else { return try await operate(id, request) }
     _ = try await ask(id, request)
-    return try await host.state(of: id)
+    return try await host.state(of: id).closed
   }
 
   /// Gives a saga a participant's answer, and returns once its consequences are stored. A late or repeated answer is
   /// recorded, and changes nothing.
   /// - Throws: `Refusal` `saga.notFound`, `saga.ended` or `step.unknown`.
   public func answer(_ id: UniqueID, _ answer: StepAnswer) async throws -> SagaState {
-    try await host.ask(id, .answered(answer))
+    try await host.ask(id, .answered(answer)).closed
   }
 
   func requireReady() throws(EngineError) {

@@ -26,6 +26,8 @@ public final class Engine: Sendable {
     /// The file in which the engine notes its computations, so that the next process knows during which one this
     /// process died. Nil: no file.
     public var interruptions: InterruptionFile?
+    /// The keys that seal sensitive values. Nil: the engine starts no saga of a workflow that declares some.
+    public var sealKeys: SealKeys?
     /// Whether the engine takes up sagas that were held without a pause.
     public var takesUpHeld = false
     /// Called before anything of a saga is computed. A drill or a test ends the process there.
@@ -74,7 +76,8 @@ public final class Engine: Sendable {
       events: store, executor: executor, environment: environment, log: log,
       held: HeldSagas(
         store: store, file: configuration.interruptions, beforeComputing: configuration.beforeComputing, log: log),
-      sizes: configuration.sizes, allowsDrafts: configuration.allowsDrafts, decide: configuration.decide,
+      sealKeys: configuration.sealKeys, sizes: configuration.sizes, allowsDrafts: configuration.allowsDrafts,
+      decide: configuration.decide,
       turnFault: configuration.turnFault)
     operations = OperationRunner(events: store, environment: environment, log: log) { [host] in
       try await host.operate($0, $1)
@@ -144,6 +147,7 @@ public final class Engine: Sendable {
     try await host.definitions.load()
     let learner = configuration.learnsExpectations ? ExpectationLearner(host: host, store: readModel.store) : nil
     await learner?.refresh()
+    await tidyDataKeys()
     owned()
     let result: Result<Void, any Error>
     // Changes of the store's health are watched before anything is in memory that could become stale.

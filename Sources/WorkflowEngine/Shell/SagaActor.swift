@@ -42,6 +42,8 @@ actor Saga {
   /// The definition that the stored state follows. A move changes it.
   private var definition: WorkflowDefinition
   private let host: SagaHost
+  /// Seals and opens the saga's sensitive values; nil when it has none.
+  private let seal: SagaSeal?
   private var state: SagaState?
   /// The inputs that wait for the next append.
   private var inputs: [Input] = []
@@ -64,17 +66,19 @@ actor Saga {
 
   /// - Parameters:
   ///   - state: nil for a saga that is about to start.
+  ///   - seal: nil for a saga without sensitive values, and for an ended one whose key can't be had.
   ///   - isMarkedAsleep: whether its row among the open streams says that it sleeps.
   ///   - looks: the looks that have been made, as far as the engine remembers.
   ///   - first: a command that comes before everything else.
   init(
-    id: UniqueID, definition: WorkflowDefinition, state: SagaState?, isMarkedAsleep: Bool, eventsSinceSnapshot: Int,
-    looks: Looks = Looks(), first: SagaCommand? = nil, host: SagaHost
+    id: UniqueID, definition: WorkflowDefinition, state: SagaState?, seal: SagaSeal? = nil, isMarkedAsleep: Bool,
+    eventsSinceSnapshot: Int, looks: Looks = Looks(), first: SagaCommand? = nil, host: SagaHost
   ) {
     self.id = id
     self.definition = definition
     workflow = definition.name
     self.state = state
+    self.seal = seal
     self.isMarkedAsleep = isMarkedAsleep
     self.eventsSinceSnapshot = eventsSinceSnapshot
     self.looks = looks
@@ -363,13 +367,20 @@ actor Saga {
   private func decide(
     _ command: SagaCommand, _ decision: Decision, _ now: Timestamp, _ isDraining: Bool
   ) throws -> One {
+    if seal == nil { try command.requireNoSeal(of: decision.state) }
+    let command = seal.map { command.withDigests(by: $0) } ?? command
     let new = try host.decide(command, decision.state, decision.definition, now, decision.learned, isDraining)
+    // The state follows from the events as they are stored: sealed.
+    let decided = try seal?.sealed(new.events, by: command.target ?? decision.definition) ?? new.events
     var state = decision.state
-    for event in new.events { try SagaState.evolve(&state, event) }
+    for event in decided {
+      try SagaState.evolve(&state, event)
+      state?.opener = ValueOpener(seal)
+    }
     let definition = command.definition(of: state) ?? decision.definition
     // Nothing of a paused saga is evaluated.
     if state?.isPaused == false { state?.loadItems(by: definition) }
-    let events = SagaEventCoding.encode(new.events)
+    let events = SagaEventCoding.encode(decided)
     do {
       if let state { try host.sizes.check(events, before: decision.state, after: state) }
     } catch {

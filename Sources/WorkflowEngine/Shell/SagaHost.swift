@@ -68,14 +68,19 @@ final class SagaHost: Sendable {
   /// The limits on stored data.
   let sizes: SagaSizes
 
+  /// The keys of sensitive values.
+  let dataKeys: DataKeys
+
   init(
     events: any EventStore, executor: any StepExecutor, environment: Environment, log: Log, held: HeldSagas,
-    sizes: SagaSizes, allowsDrafts: Bool = false, decide: @escaping Decide, turnFault: TurnTable.Fault? = nil
+    sealKeys: SealKeys? = nil, sizes: SagaSizes, allowsDrafts: Bool = false, decide: @escaping Decide,
+    turnFault: TurnTable.Fault? = nil
   ) {
     turns = Turns(fault: turnFault)
     self.allowsDrafts = allowsDrafts
     self.held = held
     self.sizes = sizes
+    dataKeys = DataKeys(store: events, keys: sealKeys, environment: environment, log: log)
     self.events = events
     history = SagaHistory(events)
     self.decide = decide
@@ -159,8 +164,29 @@ final class SagaHost: Sendable {
 
   /// Starts a saga under a new id.
   func start(_ start: SagaStart, definition: WorkflowDefinition, key: NewStartKey?) async throws -> SagaState {
+    guard definition.hasSensitiveParts else { return try await begin(start, definition, key, seal: nil) }
+    // The key is in the store before the first event. It is also the key of the digest of the input, which would
+    // otherwise let a reader of the store try values.
+    let seal = try await dataKeys.make(for: start.id, of: definition.name)
+    var key = key
+    key?.digest = Digest.bytes(hexadecimal: seal.digest(of: start.input.bytes(.canonical))) ?? []
+    do {
+      return try await begin(start.sealed, definition, key, seal: seal)
+    } catch {
+      // A child may have been started by an earlier try. While it is not known whether the saga was started, its key
+      // stays, too.
+      let isCertain = (error as? StoreError).map { !Self.isWorthRepeating($0) } ?? (error is Refusal)
+      if isCertain, start.parent == nil { await dataKeys.discard(start.id) }
+      throw error
+    }
+  }
+
+  private func begin(
+    _ start: SagaStart, _ definition: WorkflowDefinition, _ key: NewStartKey?, seal: SagaSeal?
+  ) async throws -> SagaState {
     let saga = Saga(
-      id: start.id, definition: definition, state: nil, isMarkedAsleep: false, eventsSinceSnapshot: 0, host: self)
+      id: start.id, definition: definition, state: nil, seal: seal, isMarkedAsleep: false, eventsSinceSnapshot: 0,
+      host: self)
     registry.withLock { $0[start.id] = .live(saga) }
     guard let state = try await saga.ask(.start(start), startKey: key) else { throw Retired() }
     return state
@@ -196,6 +222,10 @@ final class SagaHost: Sendable {
     do {
       let loaded = try await load(id)
       let definition = try await definitions.definition(of: loaded.state.definition)
+      // Without its key a saga stays as it is stored, and is not taken up.
+      let seal = loaded.seal
+      if seal == nil, loaded.state.start.isSealed, loaded.state.end == nil { throw dataKeys.missing(id) }
+      seal?.learn(from: loaded.state)
       let looked = lookedUntil.withLock { $0.removeValue(forKey: id) }
       let first = firsts.withLock { $0.removeValue(forKey: id) }
       // A saga in memory knows the items of its steps, so that no command computes all of them again. Before a saga is
@@ -204,7 +234,7 @@ final class SagaHost: Sendable {
       if first == nil, !state.isPaused { held.computing(id) { state.loadItems(by: definition) } }
       // Its row may say that it sleeps. If the saga is treated as asleep, its next append corrects the row.
       let saga = Saga(
-        id: id, definition: definition, state: state, isMarkedAsleep: true,
+        id: id, definition: definition, state: state, seal: seal, isMarkedAsleep: true,
         eventsSinceSnapshot: loaded.eventsSinceSnapshot,
         looks: looked.map { Looks(of: state, madeUntil: $0) } ?? Looks(),
         first: first, host: self)
@@ -279,7 +309,9 @@ final class SagaHost: Sendable {
   }
 
   struct Loaded {
+    /// With its sealed values open, when their key can be had.
     let state: SagaState
+    let seal: SagaSeal?
     let eventsSinceSnapshot: Int
   }
 
@@ -296,13 +328,28 @@ final class SagaHost: Sendable {
     let snapshot = try await history.snapshot(of: id)
     var fold = held.computing(id) { SagaFold(snapshot) }
     let shortcut = fold.version
+    var seal = try await open(&fold, id)
     var pages = history.pages(of: id, after: shortcut)
     while let page = try await pages.next() {
       if let first = page.first, Self.isOther(first) { break }
-      try held.computing(id) { for event in page { try fold.take(event) } }
+      var rest = page[...]
+      if fold.version == 0, let first = rest.popFirst() {
+        // The first event says whether the saga has a key. Digests of later events need it.
+        try held.computing(id) { _ = try fold.take(first) }
+        seal = try await open(&fold, id)
+      }
+      let events = rest
+      try held.computing(id) { for event in events { try fold.take(event) } }
     }
     guard let state = fold.state else { throw Self.notFound(id) }
-    return Loaded(state: state, eventsSinceSnapshot: fold.version - shortcut)
+    return Loaded(state: state, seal: seal, eventsSinceSnapshot: fold.version - shortcut)
+  }
+
+  /// Opens the sealed values of a saga that is being folded, when their key can be had.
+  private func open(_ fold: inout SagaFold, _ id: UniqueID) async throws -> SagaSeal? {
+    guard fold.start?.isSealed == true, let seal = try await dataKeys.known(id) else { return nil }
+    fold.open(with: ValueOpener(seal))
+    return seal
   }
 
   /// Returns whether an event does not belong to a saga: the store also has the streams of the echo and of operations.

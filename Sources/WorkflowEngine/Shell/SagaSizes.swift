@@ -62,7 +62,8 @@ extension SagaCommand {
     case .child(let report):
       guard case .ended(let end) = report.content, let smaller = end.withoutOutput(because: failure) else { return nil }
       return .child(ChildReport(step: report.step, round: report.round, phase: report.phase, .ended(smaller)))
-    case .start, .answered, .takeTurns, .taken, .task, .wake, .recover, .give, .operate, .undoForParent: return nil
+    case .start, .answered, .takeTurns, .taken, .task, .wake, .recover, .give, .operate, .forget, .undoForParent:
+      return nil
     }
   }
 }

@@ -23,7 +23,8 @@ extension Engine {
 
   /// - Throws: `EngineError` `saga.startKeyReused`, with the differences.
   func same(_ existing: StartKey, as request: StartRequest) async throws -> Started {
-    let differences = StartDifferences.between(request, try await start(of: existing))
+    let start = try await start(of: existing)
+    let differences = StartDifferences.between(request, start, input: try await openedInput(of: start))
     guard differences.isEmpty else {
       throw EngineError(
         code: EngineErrorCode.sagaStartKeyReused,
@@ -31,6 +32,16 @@ extension Engine {
           + "\(differences.joined(separator: "; ")). A new start needs a new key.")
     }
     return Started(id: existing.stream, isNew: false)
+  }
+
+  /// Returns the input of a start with its sealed values open.
+  /// - Throws: `Refusal` `saga.forgotten` or `saga.sealKeyMissing` when they can't be opened: nothing says then whether
+  ///   another start is the same.
+  private func openedInput(of start: SagaStart) async throws -> JSON {
+    guard start.isSealed else { return start.input }
+    if try await host.state(of: start.id).forgotten != nil { throw DataKeys.forgotten(start.id) }
+    guard let seal = try await host.dataKeys.known(start.id) else { throw DataKeys.refusal(start.id) }
+    return seal.open(start.input)
   }
 
   private func start(of key: StartKey) async throws -> SagaStart {
@@ -43,7 +54,9 @@ extension Engine {
 
 /// The differences between a start and the saga that its key has started.
 enum StartDifferences {
-  static func between(_ request: StartRequest, _ start: SagaStart) -> [String] {
+  /// - Parameter input: the input of the start, when it has sealed values: with them open.
+  static func between(_ request: StartRequest, _ start: SagaStart, input: JSON? = nil) -> [String] {
+    let input = input ?? start.input
     var differences: [String] = []
     if let version = request.version, version != start.version {
       differences.append("\(VersionName.long(start.version)), not \(VersionName.long(version))")
@@ -51,9 +64,9 @@ enum StartDifferences {
     if request.wantsDraft, !VersionName.isDraft(start.version) {
       differences.append("\(VersionName.long(start.version)), not a draft")
     }
-    if request.input.bytes(.canonical) != start.input.bytes(.canonical) {
+    if request.input.bytes(.canonical) != input.bytes(.canonical) {
       var places = Places()
-      places.compare(start.input, request.input, at: .root)
+      places.compare(input, request.input, at: .root)
       let shown = places.found.map { $0.description.isEmpty ? "the whole" : $0.description }.joined(separator: ", ")
       differences.append("other input (at \(shown)\(places.isCut ? ", …" : ""))")
     }

@@ -119,6 +119,7 @@ struct WorkflowReader {
     SignalCheck(definition: definition, report: report).check()
     PollCheck(definition: definition, report: report).check()
     ConcurrencyCheck(definition: definition, report: report).check()
+    SensitiveCheck(definition: definition, report: report).check()
     return definition
   }
 

@@ -80,4 +80,8 @@ public enum WorkflowErrorCode {
   public static let forEachTooMany = "forEach.tooMany"
   public static let forEachBadKey = "forEach.badKey"
   public static let forEachSameKey = "forEach.sameKey"
+  // Sensitive fields.
+  public static let sensitiveKey = "workflow.sensitiveKey"
+  public static let sensitiveShown = "workflow.sensitiveShown"
+  public static let sensitiveUnknown = "workflow.sensitiveUnknown"
 }

@@ -10,12 +10,15 @@ public struct WorkflowSchema: Sendable {
   public let compiled: JSONSchema?
   /// What the compiler found in the schema.
   public let findings: [SchemaFinding]
+  /// Whether the schema declares a part of its values as sensitive.
+  package let declaresSensitive: Bool
 
   public init(_ source: JSON) {
     let result = JSONSchema.compile(source)
     self.source = source
     compiled = result.schema
     findings = result.findings
+    declaresSensitive = SensitiveParts.isMarked(source)
   }
 }
 
@@ -30,9 +33,9 @@ extension WorkflowDefinition {
     var schemas: [(JSONPointer, WorkflowSchema)] = []
     if let inputSchema { schemas.append((JSONPointer.root.appending("inputSchema"), inputSchema)) }
     for step in steps {
-      guard case .signal(let signal) = step.action, let schema = signal.schema else { continue }
-      let place = step.pointer
-      schemas.append((place.appending("signal").appending("schema"), schema))
+      if case .signal(let signal) = step.action, let schema = signal.schema {
+        schemas.append((step.pointer.appending("signal").appending("schema"), schema))
+      }
     }
     return schemas
   }

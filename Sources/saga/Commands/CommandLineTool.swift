@@ -29,7 +29,7 @@ struct CommandLineTool: Sendable {
       title: "Act on sagas (each verb wants a reason, for the auditor)",
       commands: [
         retryCommand, resolveCommand, skipCommand, runNowCommand, extendCommand, rewindCommand, pauseCommand,
-        resumeCommand, migrateCommand, compensateCommand, cancelCommand, abandonCommand,
+        resumeCommand, migrateCommand, compensateCommand, cancelCommand, abandonCommand, forgetCommand,
       ]),
     CommandGroup(
       title: "Act on many sagas, and approve",
@@ -47,6 +47,8 @@ struct CommandLineTool: Sendable {
         workflowsShowCommand,
       ]),
     CommandGroup(title: "Who may call the engine", commands: [keyCreateCommand, keyListCommand, keyRevokeCommand]),
+    CommandGroup(
+      title: "Seal sensitive values", commands: [sealKeyCreateCommand, sealKeyListCommand, sealKeyRemoveCommand]),
     CommandGroup(title: "Streams", commands: [streamsCommand, streamsCheckCommand, streamsResetCommand]),
     CommandGroup(
       title: "For the auditor",

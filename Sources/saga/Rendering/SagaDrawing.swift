@@ -55,6 +55,10 @@ struct SagaDrawing {
         facts.append(("deadline", "\(TimeText.short(deadline, besides: started)), \(when)"))
       }
     }
+    if let forgotten = saga.forgotten {
+      let by = forgotten.by.map { " by \($0)" } ?? ""
+      facts.append(("forgotten", "\(TimeText.short(forgotten.at, besides: started))\(by): \(forgotten.reason ?? "")"))
+    }
     if let parent = saga.parent {
       let what = parent.phase == "undo" ? "the undo of step" : "step"
       facts.append(("child of", "\(parent.id), \(what) \(parent.step)"))

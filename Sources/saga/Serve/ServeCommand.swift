@@ -36,6 +36,9 @@ let serveCommand = CommandSpec(
       help: "take the tokens of an OpenID provider, beside the keys or alone: issuer, audience, roles; see "
         + "docs/security.md"),
     OptionSpec(
+      "seal-keys", value: "FILE",
+      help: "the keys that seal the fields which workflows mark as sensitive; see `saga seal-key create`"),
+    OptionSpec(
       "service", value: "NAME=URL", repeats: true,
       help: "a service that workflows may call; with ,tombstones behind it when an undo that comes first makes the "
         + "late command refuse"),
@@ -74,6 +77,8 @@ struct EngineProcess {
   private let keys: KeyFile?
   /// Nil when no OpenID provider knows the callers.
   private let openID: OIDCSettings?
+  /// Nil when no workflow with sensitive fields can be started.
+  private let sealKeys: SealKeys?
   private let services: [ServiceEntry]
   private let kafka: KafkaSettings?
   private let notices: NoticeSettings
@@ -102,6 +107,10 @@ struct EngineProcess {
     var http = try invocation.listening(port: 8080, asksWhoCalls: keyPath != nil || openIDPath != nil)
     http.certificate = try invocation.certificate()
     self.http = http
+    // A store in memory is never at rest, so keys that end with the process are enough.
+    sealKeys =
+      try invocation.arguments.value("seal-keys").map { try SealKeyFile(path: $0).read() }
+      ?? (location == .memory ? SealKeys(invocation.environment) : nil)
     let named = try invocation.services()
     let isConfigured = invocation.arguments.value("services") != nil || !named.isEmpty
     services = isConfigured ? named : LabAddress.services(at: LabAddress.usual)
@@ -273,6 +282,7 @@ struct EngineProcess {
     var configuration = Engine.Configuration(
       services: Set(services.map(\.name)), kafkaServices: Set(self.kafka?.services.map(\.name) ?? []))
     configuration.approvals = approvals
+    configuration.sealKeys = sealKeys
     configuration.learnsExpectations = learnsExpectations
     configuration.interruptions = interruptions()
     configuration.takesUpHeld = takesUpHeld

@@ -455,6 +455,8 @@ final class FakeEngine: SagaEngine {
     try tell(id, .operate(request))
   }
 
+  func forget(_ id: UniqueID, _ act: OperatorAct) async throws -> SagaState { try tell(id, .forget(act)) }
+
   // MARK: Operations
 
   /// These verbs wait for a second person from now on.

@@ -90,6 +90,7 @@ enum EventSamples {
           TurnBack(
             cause: .parent, code: "child.undone", message: "The saga that started this one undoes it.")),
       ]
+    case "sagaForgotten": acts.map { SagaForgotten($0) }
     case "attemptStarted":
       StepPhase.allCases.map {
         AttemptStarted(
@@ -263,7 +264,8 @@ enum EventSamples {
       start(
         idempotencyKey: "ORD-2026-0417/TUBE-0001", tags: ["ORD-2026-0417"], from: "rest 10.0.0.7", title: "TUBE-0001",
         labels: [Label("patient", "P-17"), Label("order", "ORD-2026-0417")],
-        parent: ParentLink(saga: child.saga, step: "wells[A1]", key: "\(child.saga)/wells/A1/1", depth: 2))),
+        parent: ParentLink(saga: child.saga, step: "wells[A1]", key: "\(child.saga)/wells/A1/1", depth: 2)
+      ).sealed),
     SagaStarted(start(idempotencyKey: nil, tags: [])),
   ]
 

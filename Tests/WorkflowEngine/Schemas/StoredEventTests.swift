@@ -129,7 +129,7 @@ struct StoredEventTests {
       running
     case "undoSucceeded", "undoFailed": turnedBack + [attempt(.undo)]
     case "operatorRetried", "operatorResolved": blocked
-    case "sagaReopened":
+    case "sagaReopened", "sagaForgotten":
       running + [StepSucceeded(step: step, output: .null, isPivot: false), SagaCompleted(output: .null, errors: [])]
     case "sagaCompensated": turnedBack
     default: []

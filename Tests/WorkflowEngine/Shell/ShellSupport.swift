@@ -39,9 +39,10 @@ struct RunningEngine {
     _ store: any EventStore, _ executor: any StepExecutor, environment: Environment = .system,
     drainTime: Duration = .seconds(5), readStore: (any SagaReadStore)? = nil,
     approvals: Set<OperatorVerb.Name> = [], learnsExpectations: Bool = true, sizes: SagaSizes = SagaSizes(),
-    allowsDrafts: Bool = false
+    allowsDrafts: Bool = false, sealKeys: SealKeys? = nil, log: Log = .silent
   ) async throws {
     var configuration = Engine.Configuration()
+    configuration.sealKeys = sealKeys
     configuration.allowsDrafts = allowsDrafts
     configuration.sizes = sizes
     configuration.drainTime = drainTime
@@ -49,7 +50,7 @@ struct RunningEngine {
     configuration.learnsExpectations = learnsExpectations
     let engine = Engine(
       store: store, executor: executor, configuration: configuration, environment: environment,
-      readStore: readStore)
+      readStore: readStore, log: log)
     self.engine = engine
     let task = Task { try await engine.run() }
     self.task = task

@@ -50,7 +50,7 @@ public struct ChildStarted: SagaEventContent {
   }
 }
 
-/// A completed child is undone for its parent: it opens again and turns back. It is the only event that follows an end.
+/// A completed child is undone for its parent: it opens again and turns back. Its history goes on behind its end.
 public struct SagaReopened: SagaEventContent {
   public static let typeName = "sagaReopened"
   public let reason: TurnBack

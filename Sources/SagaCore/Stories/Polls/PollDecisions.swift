@@ -171,8 +171,10 @@ extension Decider {
       fail(step, failure.answered(by: look.noted(in: given.recorded(withBody: true))), isUnknown: true)
       return
     }
+    let opener = state.opener
     let digest = measured { meter in
-      Digest.hex(JSON.array([.int(given.status)] + poll.read(in: document, meter: meter)).bytes(.canonical))
+      opener.digest(
+        of: JSON.array([.int(given.status)] + poll.read(in: document, meter: meter)).bytes(.canonical))
     }
     let shown = measured { poll.shown(in: document, meter: $0) }
     let answer = StepStage.Polling.Answer(

@@ -242,7 +242,7 @@ extension Decider {
     emit(
       SignalRefused(
         SignalRefusal(
-          name: given.name, id: given.id, digest: SignalGiven.digest(of: given.body), bytes: bytes,
+          name: given.name, id: given.id, digest: state.digest(of: given.body), bytes: bytes,
           body: bytes <= SignalRefusal.longestBody ? given.body : nil, by: given.by, from: given.from,
           code: refusal.code, message: refusal.message, step: step)))
   }
@@ -251,7 +251,7 @@ extension Decider {
   mutating func useKeptSignal(for step: Int, _ signal: SignalAction) {
     let phase: StepPhase = state.steps[step].undoWait == nil ? .forward : .undo
     for kept in state.signals where kept.isKept && kept.name == signal.name {
-      let body = kept.body ?? .null
+      let body = state.opener.opened(kept.body ?? .null)
       if signal.takes(senderWith: kept.roles), verdict(of: signal, of: step, phase, on: body).accepts {
         emit(KeptSignalTaken(name: signal.name, step: id(step), received: kept.version))
         end(step, phase, by: body)

@@ -27,7 +27,7 @@ public struct SignalReceived: SagaEventContent {
     if let step { fate = .taken([try saga.wait(of: step)]) }
     saga.signals.append(
       ReceivedSignal(
-        name: signal.name, id: signal.id, digest: SignalGiven.digest(of: signal.body), by: signal.by,
+        name: signal.name, id: signal.id, digest: saga.digest(of: saga.opener.opened(signal.body)), by: signal.by,
         from: signal.from, roles: step == nil ? signal.roles : nil, at: at, version: saga.version + 1,
         body: step == nil ? signal.body : nil,
         bytes: signal.body.bytes(.canonical).count, fate: fate))

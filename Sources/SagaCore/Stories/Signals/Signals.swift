@@ -42,8 +42,6 @@ public struct SignalGiven: Sendable, Hashable {
     self.id == nil ? SignalGiven(name: name, id: "post \(id)", body: body, by: by, from: from, roles: roles) : self
   }
 
-  /// Returns the digest of the body. Two spellings of one value have one digest.
-  package static func digest(of body: JSON) -> String { String(Digest.hex(body.bytes(.canonical)).prefix(32)) }
 }
 
 /// A signal that was refused, as the history keeps it.
@@ -146,12 +144,15 @@ package enum SignalLimits {
 // MARK: Identity
 
 extension SagaState {
+  /// Returns the digest of a signal's body. Two spellings of one value have one digest.
+  package func digest(of body: JSON) -> String { String(opener.digest(of: body.bytes(.canonical)).prefix(32)) }
+
   /// Returns the signal that has this identity and this body; nil for a new one.
   /// - Parameter formerIDs: the ids that an older version would have given it.
   package func known(_ given: SignalGiven, formerIDs: [String] = []) -> ReceivedSignal? {
     let named = named(given, formerIDs)
     guard !named.isEmpty else { return nil }
-    let digest = SignalGiven.digest(of: given.body)
+    let digest = digest(of: given.body)
     return named.first { $0.digest == digest }
   }
 

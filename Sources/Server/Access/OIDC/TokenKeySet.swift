@@ -1,5 +1,6 @@
 import JSON
 import Runtime
+import Values
 
 /// The public keys with which an OpenID provider signs (RFC 7517).
 struct TokenKeySet: Sendable {

@@ -1,5 +1,5 @@
-/// Base64 for URLs, without padding (RFC 4648 §5), as JSON Web Tokens write bytes.
-enum Base64URL {
+/// Base64 for URLs, without padding (RFC 4648 §5), as JSON Web Tokens and sealed values write bytes.
+package enum Base64URL {
   private static let digits = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".utf8)
   private static let values: [UInt8?] = {
     var values = [UInt8?](repeating: nil, count: 256)
@@ -7,7 +7,10 @@ enum Base64URL {
     return values
   }()
 
-  static func encode(_ bytes: [UInt8]) -> String {
+  /// Whether a byte is one of the 64 digits.
+  static func isDigit(_ byte: UInt8) -> Bool { values[Int(byte)] != nil }
+
+  package static func encode(_ bytes: [UInt8]) -> String {
     var text: [UInt8] = []
     text.reserveCapacity((bytes.count * 4 + 2) / 3)
     var bits = 0
@@ -26,7 +29,7 @@ enum Base64URL {
 
   /// - Returns: nil for another character, padding, or a text that no encoder writes for any bytes. So there is one text
   ///   for the same bytes.
-  static func decode(_ text: some StringProtocol) -> [UInt8]? {
+  package static func decode(_ text: some StringProtocol) -> [UInt8]? {
     var bytes: [UInt8] = []
     var bits = 0
     var count = 0
