@@ -25,7 +25,7 @@ public final class EmbeddedEngine: Sendable {
   ///   - workflows: every version that has open sagas, and the newest.
   ///   - drainTime: the time for attempts under way to end after `body` has returned. An attempt that is cut off then
   ///     has an unknown outcome, and is made again at the next start.
-  ///   - log: the log for the engine's problems.
+  ///   - log: the log for the engine's problems, and for the events in a saga's life.
   /// - Throws: the error of `body`; `StoreError` when the file can't be opened or another process has it; `EngineError`
   ///   with the findings when a workflow is invalid, or its version has other steps than before.
   public static func run<Result: Sendable>(

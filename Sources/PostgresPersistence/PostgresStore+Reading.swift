@@ -66,6 +66,20 @@ extension PostgresStore {
     }
   }
 
+  /// Returns the bytes of the schema's tables with their indexes. The server does not say how much space is left.
+  public func size() async throws(StoreError) -> StoreSize {
+    try await pool.run { (connection) throws(PostgresError) in
+      StoreSize(bytes: try connection.run(PostgresCall(Self.schemaSize)).first?.int8(0))
+    }
+  }
+
+  private static let schemaSize = PostgresStatement(
+    "schema_size",
+    """
+    SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0)::bigint FROM pg_class c
+    WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'm')
+    """)
+
   public func origins() async throws(StoreError) -> ChainOrigins {
     try await pool.run { (connection) throws(PostgresError) in
       guard let row = try connection.run(PostgresCall(Self.storeID)).first else {

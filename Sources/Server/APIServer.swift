@@ -13,19 +13,20 @@ public final class APIServer: Sendable {
   ///   - kafka: the state of the echo and the consumers; nil without Kafka.
   ///   - notices: the destinations of notices; nil without any.
   ///   - authenticator: recognises callers; nil to let everyone do everything.
+  ///   - version: the version of the program, for the metrics.
   ///   - configuration: where to listen, and the limits.
   ///   - environment: time and ids.
   ///   - log: for errors.
   public init(
     engine: any SagaEngine, events: any EventStore, kafka: (any KafkaView)? = nil,
     notices: (any NoticesView)? = nil, authenticator: (any Authenticator)? = nil,
-    configuration: HTTPServerConfiguration = .init(),
+    version: String = "", configuration: HTTPServerConfiguration = .init(),
     environment: Environment, log: Log = .silent
   ) {
     live = LiveHub(store: events, environment: environment, log: log)
     let router = API(
       engine: engine, kafka: kafka, notices: notices, live: live, environment: environment, log: log,
-      access: Access(authenticator), certificate: configuration.certificate
+      access: Access(authenticator), certificate: configuration.certificate, version: version
     ).router()
     server = HTTPServer(configuration, environment: environment, place: RequestPlace.of) { request in
       await router.handle(request)

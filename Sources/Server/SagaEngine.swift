@@ -15,6 +15,13 @@ public protocol SagaEngine: Sendable {
   /// Whether the store takes writes.
   var storeHealth: StoreHealth { get }
 
+  /// What the engine counts for the metrics.
+  var meters: EngineMeters { get }
+  /// What the engine has to do now.
+  var load: EngineLoad { get }
+  /// Returns the size of the store and the space that is left for it.
+  func storeSize() async throws -> StoreSize
+
   /// The held sagas. Processes died while they computed these sagas.
   var held: [HeldSaga] { get }
   /// The open sagas that can't be taken up because the key of their sensitive values can't be had.
@@ -121,6 +128,9 @@ public protocol SagaEngine: Sendable {
 }
 
 extension SagaEngine {
+  public var meters: EngineMeters { EngineMeters() }
+  public var load: EngineLoad { EngineLoad() }
+  public func storeSize() async throws -> StoreSize { StoreSize() }
   public var held: [HeldSaga] { [] }
   public var sagasWithoutKey: [UniqueID] { [] }
   public func turns(of key: String) -> TurnLine? { nil }

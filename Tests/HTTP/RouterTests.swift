@@ -123,6 +123,27 @@ struct RouterTests {
     #expect(response.headers["Allow"] == allowed)
   }
 
+  @Test("Each answer is reported with the pattern of its route, and with none when the path or the method has none")
+  func reported() async throws {
+    let told = Told<String>()
+    var router = Router(
+      answered: { request, pattern, response, time in
+        told.add("\(request.method) \(pattern ?? "none") \(response.status) \(time >= .zero)")
+      })
+    router.on("GET", "/v1/sagas/{id}") { _, _ in .text("") }
+    router.on("GET", "/fails") { _, _ in throw HTTPClientError(code: "a.b", message: "secret", sent: true) }
+    for (method, target) in [
+      ("GET", "/v1/sagas/a"), ("HEAD", "/v1/sagas/b"), ("PUT", "/v1/sagas/a"), ("GET", "/x"), ("GET", "/fails"),
+    ] {
+      _ = await router.handle(try HTTPServerRequest(method, target))
+    }
+    #expect(
+      told.all == [
+        "GET /v1/sagas/{id} 200 true", "HEAD /v1/sagas/{id} 200 true", "PUT none 405 true", "GET none 404 true",
+        "GET /fails 500 true",
+      ])
+  }
+
   @Test func headIsAnsweredByGet() async throws {
     let response = try await answer(at: .overASocket, "HEAD", "/v1/sagas/open")
     #expect(response.status == 200)

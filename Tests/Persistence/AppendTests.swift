@@ -42,6 +42,22 @@ struct AppendTests {
     }
   }
 
+  @Test("A store on a disk knows its size, which grows with the events", arguments: StoreKind.tested)
+  func size(kind: StoreKind) async throws {
+    try await withStore(kind) { store, place in
+      let before = try await store.size()
+      for _ in 0..<200 { _ = try await store.append(place.append(place.newID(), count: 50)) }
+      let after = try await store.size()
+      guard let bytes = after.bytes else {
+        #expect(kind == .memory && before == StoreSize() && after == StoreSize())
+        return
+      }
+      #expect(kind != .memory && bytes > (before.bytes ?? 0) && bytes > 100_000)
+      // A database server does not report its disk.
+      #expect((after.freeBytes ?? 0) > 0 || kind == .postgres)
+    }
+  }
+
   @Test("A read returns the events after a version or a position, up to a limit", arguments: StoreKind.tested)
   func pages(kind: StoreKind) async throws {
     try await withStore(kind, shardCount: 1) { store, place in

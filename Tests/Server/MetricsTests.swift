@@ -36,15 +36,24 @@ struct MetricsTests {
       let lag = ["tracseq_read_model_lag_events", "tracseq_read_model_lag_seconds"]
       #expect(metrics[lag[0]] == 2 && metrics[lag[1]] == 1.5)
       let store = ["tracseq_store_writable", "tracseq_store_failing_seconds", "tracseq_store_foreign_events_total"]
+      #expect(metrics["tracseq_store_bytes"] == 4_096 && metrics["tracseq_store_free_bytes"] == 1_073_741_824)
+      #expect(metrics.metrics["tracseq_incident_oldest_seconds"]?.samples[["kind": "stuck"]] == 0)
+      // The request for the metrics is not answered yet.
+      let load = [
+        "tracseq_sagas_in_memory", "tracseq_sagas_working", "tracseq_attempts_under_way", "tracseq_timers",
+        "tracseq_timer_delay_seconds",
+      ]
       #expect(
-        Set(metrics.metrics.keys)
+        Set(metrics.metrics.keys.filter { $0.hasPrefix("tracseq_") })
           == Set(
-            lag + store + [
+            lag + store + load + [
               "tracseq_ready", "tracseq_degraded", "tracseq_sagas", "tracseq_sagas_held",
-              "tracseq_incident_sagas",
+              "tracseq_incident_sagas", "tracseq_incident_oldest_seconds",
               "tracseq_clock_offset_seconds", "tracseq_turn_keys", "tracseq_turns", "tracseq_tasks_waiting",
               "tracseq_tasks_taken",
-              "tracseq_task_workers_waiting", "tracseq_access_refused_total",
+              "tracseq_task_workers_waiting", "tracseq_task_asked_seconds", "tracseq_access_refused_total",
+              "tracseq_store_bytes",
+              "tracseq_store_free_bytes",
             ]))
       #expect(metrics["tracseq_store_writable"] == 1 && metrics["tracseq_degraded"] == 0)
     }
@@ -52,16 +61,70 @@ struct MetricsTests {
 
   @Test func eachIsInTheGuide() async throws {
     let guide = try String(contentsOf: APIDescription.root.appending(path: "docs/operating.md"), encoding: .utf8)
+    let engine = FakeEngine()
+    engine.countEverything()
     let files = try await TestAuthority().issue("server")
     let certificate = try ServerCertificate(
       certificate: files.certificate, key: files.key, now: Environment.system.wallNow())
     try await TestAPI.run(
-      kafka: FakeKafka(consumers: [.sample()]), notices: FakeNotices(.sample()), certificate: certificate
+      engine: engine, kafka: FakeKafka(consumers: [.sample()]), notices: FakeNotices(.sample()),
+      certificate: certificate, version: "1.2.3"
     ) { api in
+      _ = try await api.get("/readyz")
       let metrics = try read(try await api.get("/metrics")).metrics
-      #expect(metrics.count == 37)
-      for name in metrics.keys { #expect(guide.contains("`\(name)"), "\(name)") }
+      #expect(metrics["tracseq_build_info"]?.samples == [["version": "1.2.3"]: 1])
+      for (name, metric) in metrics {
+        #expect(guide.contains("`\(name)"), "\(name)")
+        let labels = Set(metric.samples.keys.flatMap(\.keys)).subtracting(["le", "part"]).sorted()
+        guard !labels.isEmpty else { continue }
+        let listed = guide.firstMatch(of: try Regex("`\(name)\\{([a-z,]+)\\}`"))?.output[1].substring
+        #expect(listed.map { $0.split(separator: ",").map(String.init).sorted() } == labels, "the labels of \(name)")
+      }
       for name in guide.matches(of: /tracseq_[a-z_]+/) { #expect(metrics[String(name.0)] != nil, "\(name.0)") }
+    }
+  }
+
+  @Test(arguments: Depth.allCases) func ofRequests(at depth: Depth) async throws {
+    try await TestAPI.run(depth) { api in
+      for _ in 0..<3 { _ = try await api.get("/v1/stats") }
+      _ = try await api.get("/v1/sagas/019c0000-0000-7000-8000-000000000000")
+      _ = try await api.get("/v1/workflows/x/7")
+      let metrics = try read(try await api.get("/metrics")).metrics
+      let requests = try #require(metrics["tracseq_http_requests_total"]).samples
+      #expect(requests[["route": "/v1/stats", "method": "GET", "status": "2xx"]] == 3)
+      #expect(requests[["route": "/v1/sagas/{id}", "method": "GET", "status": "4xx"]] == 1)
+      #expect(requests[["route": "/v1/workflows/{name}/{version}", "method": "GET", "status": "4xx"]] == 1)
+      let times = try #require(metrics["tracseq_http_request_seconds"]).samples
+      #expect(times[["route": "/v1/stats", "method": "GET", "part": "count"]] == 3)
+    }
+  }
+
+  /// Whatever clients send, the number of series stays that of the routes.
+  @Test func requestsWithoutARouteAreOneSeries() {
+    let meters = RequestMeters()
+    for number in 0..<500 {
+      guard let request = try? HTTPServerRequest(number.isMultiple(of: 2) ? "GET" : "M\(number)", "/x\(number)") else {
+        Issue.record("no request \(number)")
+        continue
+      }
+      meters.answered(request, route: nil, HTTPServerResponse(status: 404), in: .zero)
+    }
+    #expect(
+      meters.requests.samples.map(\.labels) == [["none", "GET", "4xx"], ["none", "other", "4xx"]])
+    #expect(meters.durations.samples.map(\.count) == [250, 250])
+  }
+
+  @Test func theOldestOfEachKindOfIncident() async throws {
+    let engine = FakeEngine()
+    try engine.register(Samples.pivot)
+    let id = try engine.start("sequence")
+    try engine.settle(id, "load", .unknown(Samples.lost))
+    engine.clock.advance(by: .seconds(90))
+    try await TestAPI.run(engine: engine) { api in
+      let metrics = try read(try await api.get("/metrics")).metrics
+      #expect(metrics["tracseq_incident_sagas"]?.samples[["kind": "stuck"]] == 1)
+      #expect(metrics["tracseq_incident_oldest_seconds"]?.samples[["kind": "stuck"]] == 90)
+      #expect(metrics["tracseq_incident_oldest_seconds"]?.samples[["kind": "overdue"]] == 0)
     }
   }
 
@@ -106,6 +169,24 @@ struct MetricsTests {
     }
   }
 
+  @Test func aHistogramIsReadAsItWasCounted() throws {
+    let family = HistogramFamily(
+      MetricFamily("x_seconds", "X.", labels: [.open("step")]), upTo: [.milliseconds(5), .milliseconds(1_250)])
+    family.add(.milliseconds(5), "a")
+    family.add(.microseconds(1_250_001), "a")
+    var text = PrometheusText()
+    text.add(family)
+    text.add(CounterFamily(MetricFamily("nothing_total", "Nothing.")))
+    let read = try Exposition(text.text)
+    #expect(
+      read.metrics["x_seconds"]?.samples == [
+        ["step": "a", "part": "bucket", "le": "0.005"]: 1, ["step": "a", "part": "bucket", "le": "1.25"]: 1,
+        ["step": "a", "part": "bucket", "le": "+Inf"]: 2, ["step": "a", "part": "sum"]: 1.255_001,
+        ["step": "a", "part": "count"]: 2,
+      ])
+    #expect(read.metrics.count == 1)
+  }
+
   @Test func whatStandsInALabelOrAHelpComesThrough() throws {
     var text = PrometheusText()
     let awkward = "a\\n\n\"b\", c=\"{}\" é\u{301}\r\n"
@@ -126,5 +207,15 @@ struct MetricsTests {
     ])
   func seconds(_ duration: Duration, _ text: String) {
     #expect(PrometheusText.Sample(seconds: duration).value == text)
+  }
+}
+
+extension FakeEngine {
+  /// Gives each metric that the engine counts one series.
+  fileprivate func countEverything() {
+    for counters in meters.counters { counters.add(1, labels: counters.family.labels.map { _ in "x" }) }
+    for histograms in meters.histograms {
+      histograms.add(.seconds(1), labels: histograms.family.labels.map { _ in "x" })
+    }
   }
 }

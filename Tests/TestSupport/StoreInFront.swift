@@ -59,6 +59,7 @@ extension StoreInFront {
   public func documents(collection: String, ids: [String]) async throws(StoreError) -> [Document] {
     try await store.documents(collection: collection, ids: ids)
   }
+  public func size() async throws(StoreError) -> StoreSize { try await store.size() }
   public func health() -> StoreHealth { store.health() }
   public func healthChanges() -> AsyncStream<StoreHealth> { store.healthChanges() }
   public func close() async {}

@@ -1,3 +1,4 @@
+import Runtime
 import Values
 
 /// Finds the handler of a request by its method and path.
@@ -17,19 +18,30 @@ public struct Router: Sendable {
   }
 
   private struct Route: Sendable {
+    let pattern: String
     let parameterNames: [String]
     let handler: Handler
   }
 
   private var root = Node()
   private let failed: @Sendable (any Error, HTTPServerRequest) -> Void
+  private let answered: Answered?
+
+  /// Gets the pattern of the route that answered, or nil when the path or its method has none, and the time until the
+  /// answer began.
+  public typealias Answered = @Sendable (HTTPServerRequest, String?, HTTPServerResponse, Duration) -> Void
 
   /// Every route in the order it was added.
   public private(set) var routes: [(method: String, pattern: String)] = []
 
-  /// - Parameter failed: called with each error that isn't a `Problem`, for the log. The client learns only that
-  ///   something went wrong.
-  public init(failed: @escaping @Sendable (any Error, HTTPServerRequest) -> Void = { _, _ in }) {
+  /// - Parameters:
+  ///   - failed: called with each error that isn't a `Problem`, for the log. The client learns only that something went
+  ///     wrong.
+  ///   - answered: called with each answer, for the metrics.
+  public init(
+    failed: @escaping @Sendable (any Error, HTTPServerRequest) -> Void = { _, _ in }, answered: Answered? = nil
+  ) {
+    self.answered = answered
     self.failed = failed
   }
 
@@ -39,17 +51,28 @@ public struct Router: Sendable {
     let parts = pattern == "/" ? [] : pattern.dropFirst().split(separator: "/", omittingEmptySubsequences: false)
     let names = parts.filter { $0.hasPrefix("{") && $0.hasSuffix("}") }.map { String($0.dropFirst().dropLast()) }
     precondition(Set(names).count == names.count, "A parameter's name comes twice: \(pattern)")
-    Self.insert(Route(parameterNames: names, handler: handler), for: method, at: parts[...], in: &root)
+    Self.insert(
+      Route(pattern: pattern, parameterNames: names, handler: handler), for: method, at: parts[...], in: &root)
     routes.removeAll { $0.method == method && $0.pattern == pattern }
     routes.append((method, pattern))
   }
 
   /// Answers a request; never fails.
   public func handle(_ request: HTTPServerRequest) async -> HTTPServerResponse {
+    let watch = Stopwatch()
+    var pattern: String?
+    let response = await answer(request, by: &pattern)
+    answered?(request, pattern, response, watch.elapsed)
+    return response
+  }
+
+  /// - Parameter pattern: is set to that of the route.
+  private func answer(_ request: HTTPServerRequest, by pattern: inout String?) async -> HTTPServerResponse {
     // About the server as a whole.
     if request.path == "*" { return HTTPServerResponse(status: 204, headers: ["Allow": allowed(routes.map(\.method))]) }
     do {
       let (route, values) = try find(request)
+      pattern = route.pattern
       let pairs = zip(route.parameterNames, values).map { ($0, $1) }
       return try await route.handler(request, PathParameters(pairs))
     } catch var problem as Problem {

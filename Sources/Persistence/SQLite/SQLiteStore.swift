@@ -7,6 +7,7 @@ public import Values
 /// The embedded store: one SQLite file, for one process at a time. Each answered write is on the disk.
 public final class SQLiteStore: EventStore {
   public let shardCount: Int
+  private let path: String
   private let writer: SQLiteWriter
   private let readers: [SQLiteReader]
   private let nextReader = Atomic<Int>(0)
@@ -16,9 +17,11 @@ public final class SQLiteStore: EventStore {
   private let lock: Mutex<FileLock?>
 
   private init(
-    shardCount: Int, writer: SQLiteWriter, readers: [SQLiteReader], hub: CommitHub, board: StoreHealthBoard,
+    path: String, shardCount: Int, writer: SQLiteWriter, readers: [SQLiteReader], hub: CommitHub,
+    board: StoreHealthBoard,
     lock: FileLock
   ) {
+    self.path = path
     self.board = board
     self.shardCount = shardCount
     self.writer = writer
@@ -73,7 +76,7 @@ public final class SQLiteStore: EventStore {
       SQLiteSession(database, shardCount: shardCount, environment: environment), hub: hub, board: board,
       patience: patience)
     return SQLiteStore(
-      shardCount: shardCount, writer: writer, readers: readers, hub: hub, board: board, lock: lock)
+      path: path, shardCount: shardCount, writer: writer, readers: readers, hub: hub, board: board, lock: lock)
   }
 
   /// Stores the number of shards when the store is new, and returns the stored number.
@@ -134,6 +137,20 @@ public final class SQLiteStore: EventStore {
 
   public func origins() async throws(StoreError) -> ChainOrigins {
     try await read { database throws(StoreError) in try SQLiteQueries.origins(database) }
+  }
+
+  /// Returns the bytes of the file and of its write-ahead log. The read model beside it is a file of its own.
+  public func size() async throws(StoreError) -> StoreSize {
+    try await read { [path] _ throws(StoreError) in
+      var size = StoreSize(bytes: 0)
+      for file in [path, path + "-wal", path + "-shm"] {
+        let attributes = try? FileManager.default.attributesOfItem(atPath: file)
+        size.bytes = (size.bytes ?? 0) + ((attributes?[.size] as? NSNumber)?.int64Value ?? 0)
+      }
+      let disk = try? FileManager.default.attributesOfFileSystem(forPath: path)
+      size.freeBytes = (disk?[.systemFreeSize] as? NSNumber)?.int64Value
+      return size
+    }
   }
 
   public func health() -> StoreHealth { board.health }

@@ -24,16 +24,39 @@ public struct Log: Sendable {
   }
 
   private let write: @Sendable (Level, String, [(String, String)]) -> Void
+  /// The lowest level that is written; nil for a log that writes nothing.
+  private let least: Level?
 
-  public init(_ write: @escaping @Sendable (Level, String, [(String, String)]) -> Void) { self.write = write }
+  /// - Parameters:
+  ///   - least: the lowest level that `write` gets.
+  ///   - write: writes one line; called from any thread.
+  public init(
+    from least: Level = .debug, _ write: @escaping @Sendable (Level, String, [(String, String)]) -> Void
+  ) {
+    self.least = least
+    self.write = write
+  }
 
-  public func debug(_ message: String, _ values: (String, String)...) { write(.debug, message, values) }
-  public func info(_ message: String, _ values: (String, String)...) { write(.info, message, values) }
-  public func warning(_ message: String, _ values: (String, String)...) { write(.warning, message, values) }
-  public func error(_ message: String, _ values: (String, String)...) { write(.error, message, values) }
+  private init() {
+    least = nil
+    write = { _, _, _ in }
+  }
+
+  public func debug(_ message: String, _ values: (String, String)...) { add(.debug, message, values) }
+  public func info(_ message: String, _ values: (String, String)...) { add(.info, message, values) }
+  public func warning(_ message: String, _ values: (String, String)...) { add(.warning, message, values) }
+  public func error(_ message: String, _ values: (String, String)...) { add(.error, message, values) }
+
+  /// Adds a line with a level that the caller computes.
+  public func add(_ level: Level, _ message: String, _ values: [(String, String)]) {
+    if writes(level) { write(level, message, values) }
+  }
+
+  /// Whether lines of this level are written. A caller asks before it makes the values of a frequent line.
+  public func writes(_ level: Level) -> Bool { least.map { level >= $0 } ?? false }
 
   /// Writes nothing.
-  public static let silent = Log { _, _, _ in }
+  public static let silent = Log()
 
   /// Returns a log that writes to standard error through a queue. Logging never waits: a full queue drops the line.
   /// - Parameters:
@@ -48,8 +71,7 @@ public struct Log: Sendable {
 
   /// Returns a log that adds its lines to a queue.
   static func lines(from least: Level, format: Format, clock: any WallClock, to queue: LogQueue) -> Log {
-    Log { level, message, values in
-      guard level >= least else { return }
+    Log(from: least) { level, message, values in
       queue.add(LogLine(at: clock.now(), level, message, values, format).text) { dropped in
         let lost = [("count", "\(dropped)")]
         return LogLine(

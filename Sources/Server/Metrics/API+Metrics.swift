@@ -56,6 +56,13 @@ extension API {
     text.add("tracseq_tasks_waiting", .gauge, "Tasks that wait for a worker.", queued(\.waiting))
     text.add("tracseq_tasks_taken", .gauge, "Tasks that workers have.", queued(\.taken))
     text.add("tracseq_task_workers_waiting", .gauge, "Workers that wait for a task.", queued(\.pollers))
+    let now = environment.now()
+    text.add(
+      "tracseq_task_asked_seconds", .gauge,
+      "How long ago a worker last asked the queue. Missing when none has asked since the process began.",
+      queues.compactMap { queue in
+        queue.lastAskedAt.map { .init(seconds: max(.zero, now - $0), ["queue": queue.name]) }
+      })
     if areListsCurrent { await addIncidents(to: &text) }
     if let lists {
       text.add("tracseq_read_model_lag_events", .gauge, "Events that are stored and not in lists yet.", lists.lag)
@@ -83,19 +90,27 @@ extension API {
       if let status, !status.isEmpty { add(status, to: &text) }
     }
     if let kafka, await add(kafka, to: &text) { isDegraded = true }
+    await addStoreSize(to: &text)
+    addCounted(to: &text)
+    addProcess(to: &text)
     text.add(
       "tracseq_degraded", .gauge, "1 when /readyz says that the engine is degraded or not ready.", isDegraded ? 1 : 0)
     return .bytes(Array(text.text.utf8), type: PrometheusText.contentType)
   }
 
   private func addIncidents(to text: inout PrometheusText) async {
-    let query = IncidentQuery(at: environment.now(), samples: 0)
-    let page = await known("the incidents") { [engine] in try await engine.incidents(query, after: nil, limit: 1) }
-    guard let page else { return }
+    let now = environment.now()
+    let incidents = await known("the incidents") { [engine] in try await IncidentsNow(of: engine, at: now) }
+    guard let incidents else { return }
     text.add(
       "tracseq_incident_sagas", .gauge,
       "Sagas that are stuck, held back, overdue, paused, or failing and being tried again.",
-      IncidentKind.allCases.map { .init(Int64(page.totals[$0] ?? 0), ["kind": $0.rawValue]) })
+      IncidentKind.allCases.map { .init(Int64(incidents.totals[$0] ?? 0), ["kind": $0.rawValue]) })
+    text.add(
+      "tracseq_incident_oldest_seconds", .gauge, "For how long the first of these sagas has been so; 0 without one.",
+      IncidentKind.allCases.map { kind in
+        .init(seconds: incidents.oldest[kind].map { max(.zero, now - $0) } ?? .zero, ["kind": kind.rawValue])
+      })
   }
 
   /// - Returns: whether there is a fault.
@@ -172,7 +187,7 @@ extension API {
   }
 
   /// Returns nil and logs a line when the value can't be determined now.
-  private func known<Value: Sendable>(
+  func known<Value: Sendable>(
     _ what: String, _ ask: @escaping @Sendable () async throws -> Value
   ) async -> Value? {
     do {

@@ -18,6 +18,9 @@ struct API: Sendable {
   var access = Access()
   /// What the server shows to its clients; nil when it speaks no TLS.
   var certificate: ServerCertificate?
+  /// The version of the program, for the metrics.
+  var version = ""
+  let requestMeters = RequestMeters()
 
   var routes: [Route] {
     workflowRoutes + sagaRoutes + incidentRoutes + readingRoutes + operatingRoutes + operationRoutes + auditRoutes
@@ -26,9 +29,10 @@ struct API: Sendable {
   }
 
   func router() -> Router {
-    var router = Router { [log] error, request in
-      log.error("A request failed", ("method", request.method), ("path", request.loggedPath), ("error", "\(error)"))
-    }
+    var router = Router(
+      failed: { [log] error, request in
+        log.error("A request failed", ("method", request.method), ("path", request.loggedPath), ("error", "\(error)"))
+      }, answered: requestMeters.answered)
     for route in routes {
       router.on(route.facts.method, route.facts.path) { request, path in
         try await answer(route, request, path)

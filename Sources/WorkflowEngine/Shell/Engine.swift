@@ -66,7 +66,7 @@ public final class Engine: Sendable {
   ///   - configuration: the services that it knows, and the time that it drains.
   ///   - environment: time and ids.
   ///   - readStore: the store of the lists. Nil keeps them in memory, and every start builds them again.
-  ///   - log: the log for the engine's problems.
+  ///   - log: the log for the engine's problems, and for the events in a saga's life.
   public init(
     store: any EventStore, executor: any StepExecutor, configuration: Configuration = Configuration(),
     environment: Environment, readStore: (any SagaReadStore)? = nil, log: Log = .silent
@@ -122,6 +122,16 @@ public final class Engine: Sendable {
 
   /// Whether the store takes writes.
   public var storeHealth: StoreHealth { host.events.health() }
+
+  /// What the engine counts for the metrics.
+  public var meters: EngineMeters { host.meters }
+
+  /// What the engine has to do now.
+  public var load: EngineLoad { host.load }
+
+  /// Returns the size of the store and the space that is left for it.
+  /// - Throws: `StoreError` when the store can't be asked.
+  public func storeSize() async throws -> StoreSize { try await host.events.size() }
 
   /// How many shards the store has.
   public var shardCount: Int { host.events.shardCount }
@@ -188,6 +198,7 @@ public final class Engine: Sendable {
     await Task(executorPreference: host.environment.executor) { [host] in
       await host.drain(until: host.environment.now() + drainTime)
     }.value
+    host.sagaLog.flush()
     try result.get()
   }
 
@@ -339,6 +350,7 @@ extension Engine {
       isDraft
       ? try await host.definitions.registerDraft(definition, by: by, at: now)
       : try await host.definitions.register(definition, by: by, at: now)
+    if isNew { host.sagaLog.registered(definition.name, version: entry.definition.version, by: by) }
     if isNew, let from { await keepWay(from, of: entry) }
     return Registration(
       name: definition.name, version: entry.definition.version, digest: entry.digest, isNew: isNew,

@@ -1,6 +1,7 @@
 import Persistence
 import Runtime
 import SagaCore
+import Synchronization
 import Values
 import Workflows
 
@@ -151,6 +152,7 @@ actor Saga {
 
   private func beginWork() {
     isWorking = true
+    host.working.add(1, ordering: .relaxed)
     Task(executorPreference: host.environment.executor) { await self.work() }
   }
 
@@ -161,6 +163,7 @@ actor Saga {
       await process(batch)
     }
     isWorking = false
+    host.working.subtract(1, ordering: .relaxed)
     retireIfIdle()
     let waiting = idlers
     idlers = []
@@ -219,6 +222,7 @@ actor Saga {
         trouble = nil
         continue
       }
+      if let after = decision.state { host.committed(decision.news, before: state, after: after) }
       state = decision.state
       definition = decision.definition
       looks = decision.looks
@@ -246,9 +250,12 @@ actor Saga {
     var isUnknown = false
     while true {
       do {
+        let watch = Stopwatch()
         _ = try await host.events.append(append)
+        host.meters.appended(append.events.count, in: watch.elapsed)
         return
       } catch {
+        host.meters.notAppended(because: error.code)
         if error.kind == .outcomeUnknown { isUnknown = true }
         guard isUnknown, SagaHost.isWorthRepeating(error), !host.isStopped else { throw error }
         host.log.warning(
@@ -296,6 +303,8 @@ actor Saga {
     /// The definition that the state follows.
     var definition: WorkflowDefinition
     var append: Append?
+    /// The events of the append.
+    var news: [SagaEvent] = []
     var isAsleep = false
     /// Whether more is due than one decision may compute.
     var isUnfinished = false
@@ -329,6 +338,7 @@ actor Saga {
         decision.definition = one.definition
         decision.isUnfinished = one.isUnfinished
         events += one.events
+        decision.news += one.news
         size += one.events.reduce(0) { $0 + $1.data.count }
         startKey = startKey ?? input.startKey
         decision.accepted.append(input)
@@ -360,6 +370,8 @@ actor Saga {
     var state: SagaState?
     var definition: WorkflowDefinition
     var events: [NewEvent]
+    /// The same events before they were encoded.
+    var news: [SagaEvent]
     var isUnfinished: Bool
   }
 
@@ -387,7 +399,7 @@ actor Saga {
       guard let smaller = command.withoutOutput(because: error) else { throw error }
       return try decide(smaller, decision, now, isDraining)
     }
-    return One(state: state, definition: definition, events: events, isUnfinished: new.isUnfinished)
+    return One(state: state, definition: definition, events: events, news: new.events, isUnfinished: new.isUnfinished)
   }
 
   private func openChange(to decision: Decision, wakeAt: Timestamp?) -> OpenChange? {

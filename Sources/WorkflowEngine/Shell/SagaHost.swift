@@ -25,6 +25,12 @@ final class SagaHost: Sendable {
   let waiters = EndWaiters()
   let expectations = Expectations()
   let decide: Decide
+  /// What the metrics count.
+  let meters = EngineMeters()
+  /// The log lines of committed events.
+  let sagaLog: SagaLog
+  /// The number of sagas that decide, or whose append is under way.
+  let working = Atomic<Int>(0)
   /// The turns that sagas hold and wait for.
   let turns: Turns
   /// Whether drafts can be registered and started.
@@ -87,6 +93,7 @@ final class SagaHost: Sendable {
     self.executor = executor
     self.environment = environment
     self.log = log
+    sagaLog = SagaLog(log, environment: environment)
     scheduler = Scheduler(clock: environment.clock, executor: environment.executor)
     tasks = TaskQueues(clock: environment.clock, executor: environment.executor)
     definitions = DefinitionCache(store: events, log: log)
@@ -396,7 +403,10 @@ final class SagaHost: Sendable {
         if case .workflow(let action) = call.action {
           if let report = await self.perform(call, action) { await self.tell(call.saga, report) }
         } else {
-          await self.tell(call.saga, call.report(await self.executor.perform(call)))
+          let watch = Stopwatch()
+          let outcome = await self.executor.perform(call)
+          self.meters.called(call.action, outcome, in: watch.elapsed)
+          await self.tell(call.saga, call.report(outcome))
         }
         self.attempts.withLock { attempts in
           attempts.running[id] = nil
@@ -421,6 +431,26 @@ final class SagaHost: Sendable {
   /// Returns whether a saga may leave memory until then.
   func isFar(_ wakeAt: Timestamp?, from now: Timestamp) -> Bool {
     wakeAt.map { $0 - now > Self.sleepAfter } ?? true
+  }
+
+  /// Counts and logs the events of a committed append.
+  /// - Parameters:
+  ///   - before: the saga before them; nil for its start.
+  ///   - after: the saga after them.
+  func committed(_ events: [SagaEvent], before: SagaState?, after: SagaState) {
+    meters.committed(events, before: before, after: after)
+    sagaLog.committed(events, before: before, after: after)
+  }
+
+  /// What the engine has to do now.
+  var load: EngineLoad {
+    var load = EngineLoad()
+    load.sagasInMemory = countInMemory
+    load.sagasWorking = working.load(ordering: .relaxed)
+    load.attemptsUnderWay = attempts.withLock { $0.running.count }
+    load.timers = scheduler.count
+    load.timerDelay = scheduler.delay
+    return load
   }
 
   func changed(_ state: SagaState) {

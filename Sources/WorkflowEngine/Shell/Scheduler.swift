@@ -48,11 +48,11 @@ final class Scheduler: Sendable {
   func set(_ saga: UniqueID, at moment: Timestamp?) {
     let now = clock.now()
     let outdated = state.withLock { state -> Task<Void, Never>? in
-      guard let moment else {
+      guard let time = moment else {
         state.moments[saga] = nil
         return nil
       }
-      return state.put(moment, for: saga, now: now)
+      return state.put(time, for: saga, now: now)
     }
     outdated?.cancel()
   }
@@ -79,6 +79,19 @@ final class Scheduler: Sendable {
 
   /// The number of sagas that wait for a time.
   var count: Int { state.withLock { $0.moments.count } }
+
+  /// How long the oldest time that is due has been due; zero when none is due.
+  var delay: Duration {
+    let now = clock.now()
+    return state.withLock { state in
+      while let (due, saga) = state.heap.first {
+        if state.moments[saga] == due { return max(.zero, now - due) }
+        // The entry is stale.
+        state.heap.removeFirst()
+      }
+      return .zero
+    }
+  }
 
   /// The time until which it sleeps; nil while it is awake.
   var sleepingUntil: Timestamp? { state.withLock { $0.sleepingUntil } }

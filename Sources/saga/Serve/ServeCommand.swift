@@ -224,9 +224,7 @@ struct EngineProcess {
       }
       let server = APIServer(
         engine: engine, events: store, kafka: wire, notices: told, authenticator: authenticator(provider),
-        configuration: configuration,
-        environment: environment,
-        log: log)
+        version: ProgramVersion.text, configuration: configuration, environment: environment, log: log)
       let reading = Task { await provider?.run() }
       defer { reading.cancel() }
       let end = try await serve(engine, server, wire, told, port: &port, isFirst: isFirst, until: shutdown)

@@ -3,7 +3,7 @@ struct Exposition {
   struct Metric: Equatable {
     var help: String?
     var type: String?
-    /// By their labels.
+    /// By their labels. A histogram has them under the names `_bucket`, `_sum` and `_count`, in the label `part`.
     var samples: [[String: String]: Double] = [:]
   }
   struct Wrong: Error, CustomStringConvertible {
@@ -34,6 +34,7 @@ struct Exposition {
       guard metric.help != nil, metric.type != nil, !metric.samples.isEmpty else {
         throw Wrong(description: "\(name) lacks its help, its type or its samples.")
       }
+      if metric.type == "histogram" { try metric.checkBuckets(of: name) }
       guard (metric.type == "counter") == name.hasSuffix("_total") else {
         throw Wrong(description: "\(name) is named as something else than the \(metric.type ?? "") that it is.")
       }
@@ -47,7 +48,7 @@ struct Exposition {
     switch words[1] {
     case "HELP" where metrics[name] == nil:
       metrics[name] = Metric(help: try Self.unescaped(words[3], also: false))
-    case "TYPE" where metrics[name]?.type == nil && ["counter", "gauge"].contains(words[3]):
+    case "TYPE" where metrics[name]?.type == nil && ["counter", "gauge", "histogram"].contains(words[3]):
       metrics[name]?.type = String(words[3])
     default: throw Wrong(description: "Out of place: \(line)")
     }
@@ -60,9 +61,15 @@ struct Exposition {
     }
     let series = line[..<space]
     let brace = series.firstIndex(of: "{") ?? series.endIndex
-    let name = String(series[..<brace])
-    guard Self.isName(name[...]), metrics[name]?.type != nil else { throw Wrong(description: "No name: \(line)") }
-    let labels = try Self.labels(series[brace...])
+    var name = String(series[..<brace])
+    var labels = try Self.labels(series[brace...])
+    for part in ["bucket", "sum", "count"] where metrics[name] == nil && name.hasSuffix("_\(part)") {
+      name.removeLast(part.count + 1)
+      labels["part"] = part
+    }
+    guard Self.isName(name[...]), metrics[name]?.type != nil,
+      (labels["part"] != nil) == (metrics[name]?.type == "histogram")
+    else { throw Wrong(description: "No name: \(line)") }
     guard metrics[name]?.samples.updateValue(value, forKey: labels) == nil else {
       throw Wrong(description: "Twice: \(line)")
     }
@@ -113,5 +120,25 @@ struct Exposition {
 
   private static func isName(_ text: Substring) -> Bool {
     text.wholeMatch(of: /[a-zA-Z_:][a-zA-Z0-9_:]*/) != nil
+  }
+}
+
+extension Exposition.Metric {
+  /// Checks that the buckets of each series only grow, and that the last one has every value.
+  fileprivate func checkBuckets(of name: String) throws {
+    for (labels, count) in samples where labels["part"] == "count" {
+      func isSame(_ other: [String: String]) -> Bool {
+        var (one, two) = (labels, other)
+        for label in ["part", "le"] { (one[label], two[label]) = (nil, nil) }
+        return one == two
+      }
+      let buckets = samples.filter { $0.key["part"] == "bucket" && isSame($0.key) }.compactMap { labels, value in
+        labels["le"].flatMap { $0 == "+Inf" ? Double.infinity : Double($0) }.map { (bound: $0, value: value) }
+      }.sorted { $0.bound < $1.bound }
+      guard buckets.last?.bound == .infinity, buckets.last?.value == count,
+        zip(buckets, buckets.dropFirst()).allSatisfy({ $0.value <= $1.value }),
+        samples.contains(where: { $0.key["part"] == "sum" && isSame($0.key) })
+      else { throw Exposition.Wrong(description: "The buckets of \(name) don't add up: \(labels)") }
+    }
   }
 }

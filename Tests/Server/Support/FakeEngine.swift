@@ -41,6 +41,8 @@ final class FakeEngine: SagaEngine {
 
   let clock: FakeClock
   let environment: Environment
+  /// What a test has counted.
+  let meters = EngineMeters()
   private let contents = Mutex(Contents())
 
   private let services: Set<String>?
@@ -76,6 +78,10 @@ final class FakeEngine: SagaEngine {
   // MARK: What a test does
 
   let shardCount = 64
+  func storeSize() async throws -> StoreSize {
+    if let failure = contents.withLock({ $0.failure }) { throw failure }
+    return StoreSize(bytes: 4_096, freeBytes: 1 << 30)
+  }
   var isReady: Bool {
     get { contents.withLock { $0.isReady } }
     set { contents.withLock { $0.isReady = newValue } }

@@ -37,18 +37,19 @@ struct TestAPI: Sendable {
   static func run(
     _ depth: Depth = .router, engine: FakeEngine = FakeEngine(), kafka: (any KafkaView)? = nil,
     notices: (any NoticesView)? = nil, authenticator: (any Authenticator)? = nil,
-    certificate: ServerCertificate? = nil, log: Log = .silent,
+    certificate: ServerCertificate? = nil, log: Log = .silent, version: String = "",
     _ body: (TestAPI) async throws -> Void
   ) async throws {
     // The fake engine's clock is its own; a socket needs one that moves.
     try await run(
       depth, over: engine, kafka: kafka, notices: notices, authenticator: authenticator, certificate: certificate,
-      log: log, environment: depth == .live ? .system : engine.environment, body)
+      log: log, version: version, environment: depth == .live ? .system : engine.environment, body)
   }
 
   static func run(
     _ depth: Depth, over engine: any SagaEngine, kafka: (any KafkaView)? = nil, notices: (any NoticesView)? = nil,
     authenticator: (any Authenticator)? = nil, certificate: ServerCertificate? = nil, log: Log = .silent,
+    version: String = "",
     store: any EventStore = MemoryStore(environment: .system), environment: Environment,
     _ body: (TestAPI) async throws -> Void
   ) async throws {
@@ -57,7 +58,7 @@ struct TestAPI: Sendable {
     case .router:
       let router = API(
         engine: engine, kafka: kafka, notices: notices, live: LiveHub(store: store, environment: environment),
-        environment: environment, log: log, access: Access(authenticator), certificate: certificate
+        environment: environment, log: log, access: Access(authenticator), certificate: certificate, version: version
       ).router()
       try await body(
         TestAPI(description: description) { method, target, headers, bytes in
@@ -69,7 +70,7 @@ struct TestAPI: Sendable {
         })
     case .live:
       let server = APIServer(
-        engine: engine, events: store, kafka: kafka, notices: notices, authenticator: authenticator,
+        engine: engine, events: store, kafka: kafka, notices: notices, authenticator: authenticator, version: version,
         environment: environment, log: log)
       let port = try server.start()
       let client = HTTPClient()

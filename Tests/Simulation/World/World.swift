@@ -150,8 +150,7 @@ final class World: Sendable {
     let engine = Engine(
       store: SimulatedStore(world: self, life: life), executor: performer, configuration: configuration,
       environment: environment,
-      log: Log { [weak self] level, message, values in
-        guard level >= .warning else { return }
+      log: Log(from: .warning) { [weak self] level, message, values in
         self?.trace("log \(level) \(message) \(values.map { "\($0.0)=\($0.1)" }.joined(separator: " "))")
       })
     trace("life \(life.number) begins")
