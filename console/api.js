@@ -116,19 +116,8 @@ export const saga = (id) => get(`/v1/sagas/${part(id)}`);
 /** The saga as it was after one of its events. */
 export const sagaAt = (id, version) => get(`/v1/sagas/${part(id)}?version=${version}`);
 
-/** The most events of a saga that a page shows. */
-export const mostEvents = 5000;
-
-/** The events after a version, page by page, at most as many as a browser can show. */
-export async function events(id, after = 0, most = mostEvents) {
-  const all = [];
-  for (let next = after; next !== undefined && all.length < most;) {
-    const page = await get(`/v1/sagas/${part(id)}/events?after=${next}&limit=1000`);
-    all.push(...page.events);
-    next = page.next;
-  }
-  return all;
-}
+/** The events after a version, at most so many. */
+export const eventsAfter = async (id, after, limit) => (await get(`/v1/sagas/${part(id)}/events?after=${after}&limit=${limit}`)).events;
 
 /** The timeline, in which a step with forEach has one span for all its items. */
 export const timeline = (id) => get(`/v1/sagas/${part(id)}/timeline?items=false`);

@@ -2,9 +2,10 @@
 import * as api from "./api.js";
 import { dialog, field, h, put } from "./dom.js";
 import { jsonForm } from "./forms.js";
-import { duration, number, plural, shortID } from "./format.js";
+import { duration, number, plural } from "./format.js";
 import { badge, icon } from "./icons.js";
 import { nearest } from "./json.js";
+import { idsOf, titleAndID } from "./labels.js";
 import { later } from "./live.js";
 import { askUser, problemBox, verbLabel } from "./verbs.js";
 
@@ -172,6 +173,7 @@ function build(target, steps, first, close) {
 /** A list of sagas that unfolds. */
 function listing(summary, items, key) {
   const body = h("div.which");
+  const id = idsOf(items);
   let shown = 0;
   const show = () => {
     const next = items.slice(shown, shown + many);
@@ -179,7 +181,7 @@ function listing(summary, items, key) {
     body.querySelector("button")?.remove();
     const list = body.querySelector("ul") ?? body.appendChild(h("ul.plain-list"));
     list.append(...next.map((one) => h("li", h("a", { href: `#/saga/${one.saga}`, target: "_blank", rel: "noopener", title: `${one.saga}, in a new tab` },
-      h("code", shortID(one.saga))), " ", one.workflow, " ", one.status && badge(one.status),
+      titleAndID({ id: one.saga, title: one.title, key: one.key }, id)), " ", one.workflow, " ", one.status && badge(one.status),
     // The summary has the message of the first saga.
     !one.takes && one.message !== items[0].message && h("span.quiet", ` ${one.message}`))));
     if (shown < items.length) {

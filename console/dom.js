@@ -90,7 +90,10 @@ export function dialog(title, build, { wide = false } = {}) {
   return new Promise((resolve) => {
     element.addEventListener("close", () => {
       element.remove();
-      if (before?.isConnected) before.focus();
+      // A list that was drawn again meanwhile has another element for the same thing.
+      const key = before?.dataset.key;
+      const again = before?.isConnected ? before : key && document.querySelector(`[data-key="${CSS.escape(key)}"]`);
+      again?.focus();
       resolve(result);
     });
   });

@@ -4,7 +4,7 @@ import { actOnMany } from "./batch.js";
 import { h, put } from "./dom.js";
 import { number, plural, shortID, since, time } from "./format.js";
 import { badge } from "./icons.js";
-import { knownAs, titleAndID } from "./labels.js";
+import { idsOf, knownAs, titleAndID } from "./labels.js";
 import { counted } from "./needs.js";
 import { act, problemBox, verbLabel } from "./verbs.js";
 
@@ -27,9 +27,11 @@ function card(incident, page, done, go) {
   const alone = incident.sagas === 1 ? incident.samples[0] : null;
   return h("li.card.incident", { class: `tone-${tones[incident.kind] ?? "quiet"}`, "data-row": incident.id },
     h("div.card-head", h("span.count", counted(incident.sagas, page)), badge(incident.kind),
-      h("a.card-link", { href: alone ? `#/saga/${alone.id}` : address(incident), "data-row-link": "" }, what(incident)),
+      h("a.card-link", { href: alone ? `#/saga/${alone.id}` : address(incident), "data-row-link": "" },
+        // The tube is what a person looks for.
+        alone && (alone.title ?? alone.key) && [h("span.saga-title", alone.title ?? alone.key), " · "], what(incident)),
       h("span.quiet", incident.workflow), h("span.grow"), h("span.quiet", "since ", begun(incident.since))),
-    samples(incident),
+    !(alone?.title ?? alone?.key) && samples(incident),
     h("div.actions.left", incident.verbs.map((verb) => h("button", { type: "button", "data-key": `${verb} ${incident.id}`,
       "aria-label": alone ? `${verbLabel(verb)} ${alone.title ?? alone.key ?? shortID(alone.id)}` : `${verbLabel(verb)} all ${number(incident.sagas)}: ${whatText(incident)}`,
       onclick: () => (alone ? actOnOne(alone.id, verb, done) : actOnAll(incident, verb, go)) },
@@ -44,8 +46,9 @@ const begun = (at) => [time(at, { short: Date.now() - Date.parse(at) < 20 * 3600
 
 /** The first sagas by name: the tube is what a person looks for. */
 function samples(incident) {
+  const id = idsOf(incident.samples);
   const named = incident.samples.map((one, index) => [index ? ", " : "", h("a", { href: `#/saga/${one.id}`, title: one.id },
-    one.title ?? one.key ?? h("code", shortID(one.id)))]);
+    one.title ?? one.key ?? h("code", id(one.id)))]);
   const more = incident.sagas - incident.samples.length;
   return h("p.why", named, more > 0 && ` and ${number(more)} more`);
 }
@@ -72,8 +75,8 @@ async function unfold(details, incident) {
   }
 }
 
-const list = (sagas, incident) => sagas.length > 0 && [h("ul.plain-list", sagas.map((saga) => h("li",
-  h("a", { href: `#/saga/${saga.id}`, "aria-label": knownAs(saga), title: saga.id }, titleAndID(saga)),
-  saga.key && h("span.quiet", ` ${saga.key}`),
+const list = (sagas, incident, id = idsOf(sagas)) => sagas.length > 0 && [h("ul.plain-list", sagas.map((saga) => h("li",
+  h("a", { href: `#/saga/${saga.id}`, "aria-label": knownAs(saga, id), title: saga.id }, titleAndID(saga, id)),
+  saga.title && saga.key && h("span.quiet", ` ${saga.key}`),
   saga.causeCode && saga.status === "stuck" && h("span.quiet", ` turned back because of ${saga.causeStep ? `${saga.causeStep}: ` : ""}`, h("code", saga.causeCode))))),
 incident.sagas > sagas.length && h("p", h("a", { href: address(incident) }, `See all ${number(incident.sagas)}`))];

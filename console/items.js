@@ -6,14 +6,19 @@ import { number } from "./format.js";
 import { badge, stateIcon, stateTone, stateWord } from "./icons.js";
 import { itemCounts, itemsWords } from "./item-words.js";
 import { shownText, write } from "./json.js";
+import { childLink } from "./family.js";
 import { gently } from "./live.js";
+import { plate, plateSize } from "./plate.js";
+import { fewest } from "./siblings.js";
 import { undoSignalButton, undoText } from "./undo.js";
 import { act, payload, problemBox, verbLabel } from "./verbs.js";
 
-// A plate has 96 wells.
-const pageSize = 96;
+const pageSize = plateSize;
 // How long a text of an output is in the list. The details have all of it.
 const mostOutput = 120;
+
+/** What an item does, or how the saga is that it waits for. */
+const statusNow = (item) => (item.status === "waiting" && item.child?.status === "stuck" ? "stuck" : item.status);
 
 /** The key of an item, from its id STEP[KEY]. */
 const keyOf = (step, item) => item.id.slice(step.length + 1, -1);
@@ -31,9 +36,11 @@ export function itemList(saga, stepID, done, definition) {
   const list = h("ul.item-list", { "data-acts": "1" });
   const pager = h("div.pager");
   const trouble = h("div");
-  const element = h("details.items", { "data-items": stepID }, summary, filters, trouble, list, pager);
+  const grid = h("div.grid-place", { "data-acts": "1" });
+  const gridPager = h("div.grid-pages");
+  const element = h("details.items", { "data-items": stepID }, summary, grid, gridPager, filters, trouble, list, pager);
   let step = null;
-  // The status that is listed: "" for every status, null before the first reading.
+  // The status that is listed: "" for every status, "none" while only the grid is shown, null before the first reading.
   let status = null;
   // The cursors of the pages up to the one that is shown.
   let cursors = [undefined];
@@ -41,16 +48,42 @@ export function itemList(saga, stepID, done, definition) {
   // The number of the last reading that began: an answer to an earlier one is not shown.
   let reading = 0;
   let readFor = null;
+  // The cursors of the pages of the grid.
+  let gridCursors = [undefined];
+  // What the grid shows: the last event, and the page.
+  let gridFor = null;
+
+  /** Reads a page of all items for the grid. A few items need none. */
+  const readGrid = async () => {
+    const cursor = gridCursors.at(-1);
+    const version = saga().lastEvent;
+    if (step.items.count < fewest || gridFor === `${version} ${cursor}`) return;
+    const answer = await api.items(saga().id, stepID, { cursor, limit: pageSize });
+    if (cursor !== gridCursors.at(-1)) return;
+    gridFor = `${version} ${cursor}`;
+    const cells = answer.items.map((item) => ({ key: `cell ${item.id}`, name: keyOf(stepID, item), status: statusNow(item),
+      note: (item.undo?.error ?? item.error)?.message ?? "", onpick: () => details(item) }));
+    put(grid, cells.length > 0 && plate(cells, `Items of ${stepID}`));
+    const turnGrid = (next) => () => { gridCursors = next; read(); };
+    put(gridPager, (gridCursors.length > 1 || answer.next !== undefined) && [
+      h("button", { type: "button", disabled: gridCursors.length === 1, "data-key": `grid ${stepID} before`,
+        onclick: turnGrid(gridCursors.slice(0, -1)) }, "← Before"),
+      h("span.num", `${number((gridCursors.length - 1) * pageSize + 1)}–${number((gridCursors.length - 1) * pageSize + cells.length)} of ${number(step.items.count)}`),
+      h("button", { type: "button", disabled: answer.next === undefined, "data-key": `grid ${stepID} after`,
+        onclick: turnGrid([...gridCursors, answer.next]) }, "After →")]);
+  };
 
   const read = async () => {
     const mine = ++reading;
     const [wanted, version] = [status, saga().lastEvent];
     try {
-      const answer = await api.items(saga().id, stepID, { status: wanted, cursor: cursors.at(-1), limit: pageSize });
+      const answer = wanted === "none" ? null : await api.items(saga().id, stepID, { status: wanted, cursor: cursors.at(-1), limit: pageSize });
       if (mine !== reading) return;
       [page, readFor] = [answer, version];
       put(trouble);
-      showPage();
+      if (page) showPage();
+      else for (const one of [list, pager]) put(one);
+      await readGrid();
     } catch (problem) {
       if (mine === reading) put(trouble, problemBox(problem));
     }
@@ -73,7 +106,7 @@ export function itemList(saga, stepID, done, definition) {
   const showFilters = () => {
     const counts = itemCounts(step.items).filter(([one]) => one !== "pending");
     // The chosen status stays, so that it can be left, also when no item has it any more.
-    if (status && !counts.some(([one]) => one === status)) counts.push([status, 0]);
+    if (status && status !== "none" && !counts.some(([one]) => one === status)) counts.push([status, 0]);
     const all = counts.reduce((sum, [, count]) => sum + count, 0);
     const chip = (value, content) => h("button.chip", { type: "button", "aria-pressed": String(status === value),
       "data-key": `items ${stepID} ${value}`, onclick: () => choose(value) }, content);
@@ -106,7 +139,7 @@ export function itemList(saga, stepID, done, definition) {
       item.action.kind !== "delay" && item.action.kind !== "signal" && h("div.quiet", "attempts ", tries),
       error && h("div.reason", h("code", error.code), " ", error.message,
         item.error?.outcome === "unknown" && " It may have happened."),
-      undoText(item.undo), undoSignalButton(saga(), definition(), item, () => { done(); read(); }),
+      item.child && childLink(item.child), undoText(item.undo), undoSignalButton(saga(), definition(), item, () => { done(); read(); }),
       item.output !== undefined && h("code.item-output", clip(shownText(write(item.output)))),
       item.verbs?.length > 0 && h("div.actions.left", item.verbs.map((verb) => h("button", { type: "button", "data-verb": verb,
         "data-key": `item ${item.id} ${verb}`, "aria-label": `${itemVerb(verb)} ${item.id}`,
@@ -121,7 +154,7 @@ export function itemList(saga, stepID, done, definition) {
 
   const details = (item) => dialog(`Item ${item.id}`, () => [
     h("p", badge(item.status), item.undo && h("span.quiet", ` undo ${stateWord(item.undo.status)}`)),
-    undoText(item.undo),
+    undoText(item.undo), item.child && h("p", childLink(item.child)),
     (["http", "kafka", "task", "workflow"].includes(item.action.kind) || item.undo?.attempt > 0) && [h("h3", "Calls"), stepCalls(saga().id, item.id)],
     h("h3", "Details"), payload(item),
   ], { wide: true });
@@ -130,7 +163,7 @@ export function itemList(saga, stepID, done, definition) {
     if (!element.open) return;
     if (status !== null) return changed() && read();
     const first = ["failed", "undoFailed"].find((one) => step.items.statuses[one]);
-    return choose(first ?? "");
+    return choose(first ?? (step.items.count < fewest ? "" : "none"));
   });
 
   return {

@@ -4,6 +4,7 @@ import { dialog, fact, field, h, put, say } from "./dom.js";
 import { duration, number, plural, shortID, since, time } from "./format.js";
 import { badge, icon } from "./icons.js";
 import { pretty } from "./json.js";
+import { idsOf, titleAndID } from "./labels.js";
 import { gently, listen } from "./live.js";
 import { askUser, problemBox, verbLabel } from "./verbs.js";
 
@@ -274,11 +275,12 @@ function rowsOf(place, id, first) {
     if (!rows.length) return put(place, h("p.quiet", outcome ? `No saga is ${outcome}.` : "No saga."));
     // Only a refusal has a code and a message.
     const speaks = rows.some((row) => row.code);
+    const short = idsOf(rows);
     return put(place,
       h("div.scroll", { tabindex: 0, role: "region", "aria-label": first ? "Refused sagas" : "Sagas of the operation" }, h("table.list",
         h("thead", h("tr", ["Saga", "Outcome", ...(speaks ? ["Code", "Message"] : [])].map((name) => h("th", { scope: "col" }, name)))),
         h("tbody", rows.map((row) => h("tr", first ? null : { "data-row": row.saga },
-          h("td", h("a", { href: `#/saga/${row.saga}`, "data-row-link": first ? null : "", title: row.saga }, h("code", shortID(row.saga)))),
+          h("td", h("a", { href: `#/saga/${row.saga}`, "data-row-link": first ? null : "", title: row.saga }, titleAndID({ id: row.saga, title: row.title, key: row.key }, short))),
           h("td", outcomeWord(row)), speaks && [h("td.code-cell", row.code && h("code", row.code)), h("td.reason", row.message ?? "")]))))),
       more && h("button", { type: "button", "data-key": "more", onclick: () => { wanted += 500; load(state); } }, "Show more"));
   };

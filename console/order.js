@@ -40,16 +40,24 @@ const kindOf = (step) => (step.http ? `${step.http.service} · ${step.poll ? "po
 /** The steps drawn directly before each step. A group is drawn before its members; what follows it, after its last ones. */
 export function drawnBefore(steps) {
   const byID = new Map(steps.map((step) => [step.id, step]));
+  const membersOf = new Map();
+  for (const step of steps) if (step.group !== undefined) membersOf.set(step.group, [...(membersOf.get(step.group) ?? []), step]);
   const around = (step) => {
     const groups = new Set();
     for (let id = step.group; id !== undefined && byID.has(id); id = byID.get(id).group) groups.add(id);
     return groups;
   };
   const known = (step) => (step.dependsOn ?? []).filter((id) => byID.has(id));
+  // The last members of each group, found once.
+  const last = new Map();
   const ends = (id) => {
-    const members = steps.filter((step) => step.group === id);
-    const last = members.filter((one) => !members.some((other) => known(other).includes(one.id)));
-    return last.length ? last.flatMap((one) => ends(one.id)) : [id];
+    if (!last.has(id)) {
+      const members = membersOf.get(id) ?? [];
+      const followed = new Set(members.flatMap(known));
+      const open = members.filter((one) => !followed.has(one.id));
+      last.set(id, open.length ? open.flatMap((one) => ends(one.id)) : [id]);
+    }
+    return last.get(id);
   };
   return new Map(steps.map((step) => {
     const groups = around(step);

@@ -1,9 +1,10 @@
 // The first page. What needs a person comes first.
 import * as api from "./api.js";
 import { h, put, say } from "./dom.js";
-import { duration, number, plural, shortID, since } from "./format.js";
+import { duration, number, plural, since } from "./format.js";
 import { badge, icon } from "./icons.js";
 import { incidentCards } from "./incidents.js";
+import { idsOf } from "./labels.js";
 import { gently, listen } from "./live.js";
 import { askNeeds, behindNote, counted, isBehind, onNeeds } from "./needs.js";
 import { operationBar, operationCounts, operationName } from "./operations.js";
@@ -68,9 +69,9 @@ export function overview(main, { go }) {
       const { keys, next } = await api.turns({ limit: most });
       put(turns, keys.length ? [h("div.scroll", { tabindex: 0, role: "region", "aria-label": "Turns" },
         h("table.list", h("thead", h("tr", ["Key", "Held by", "Waiting"].map((name) => h("th", { scope: "col" }, name)))),
-          h("tbody", keys.map((one) => h("tr", { "data-key": `turn ${one.key}` }, h("th", { scope: "row" }, one.key),
-            h("td", claimList(one.holders, one.held)),
-            h("td", number(one.waiting), one.waiting > 0 && ": ", claimList(one.waiters, one.waiting))))))),
+          h("tbody", keys.map((one, _, all, id = idsOf(all.flatMap((key) => [...key.holders, ...key.waiters]).map((claim) => claim.saga))) => h("tr", { "data-key": `turn ${one.key}` }, h("th", { scope: "row" }, one.key),
+            h("td", claimList(one.holders, one.held, id)),
+            h("td", number(one.waiting), one.waiting > 0 && ": ", claimList(one.waiters, one.waiting, id))))))),
       next && h("p.quiet", "These are the first keys. “saga locks” shows all.")]
         : h("p.quiet", "No step and no saga holds a turn or waits for one."));
     } catch (problem) {
@@ -114,8 +115,9 @@ export function overview(main, { go }) {
 }
 
 /** The first holders or waiters of a key, in their order. A holder has the time since when it holds. */
-const claimList = (claims, count) => [claims.slice(0, mostClaims).map((claim, index) => [index ? ", " : "",
-  h("a", { href: `#/saga/${claim.saga}` }, claim.step ?? claim.workflow, " ", h("code", shortID(claim.saga))),
+const claimList = (claims, count, id) => [claims.slice(0, mostClaims).map((claim, index) => [index ? ", " : "",
+  h("a", { href: `#/saga/${claim.saga}`, title: claim.saga }, claim.title && [h("span.saga-title", claim.title), " "], claim.step ?? claim.workflow, " ",
+    h("code", { class: claim.title ? "small" : null }, id(claim.saga))),
   claim.takenAt && [" ", since(claim.takenAt)], claim.paused && [" ", badge("paused")]]),
 count > mostClaims && ` and ${number(count - mostClaims)} more`];
 

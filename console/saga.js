@@ -3,9 +3,10 @@ import * as api from "./api.js";
 import { stepCalls } from "./calls.js";
 import { dialog, fact, h, put, say } from "./dom.js";
 import { childLink, parentLink, showChildren } from "./family.js";
-import { duration, number, shortID, since, time, versionName } from "./format.js";
+import { duration, number, plural, shortID, since, time, versionName } from "./format.js";
 import { gantt } from "./gantt.js";
-import { graph } from "./graph.js";
+import { graphBox } from "./graph-box.js";
+import { eventList } from "./history.js";
 import { badge, icon, stateWord } from "./icons.js";
 import { itemsWords } from "./item-words.js";
 import { itemList } from "./items.js";
@@ -13,6 +14,9 @@ import { nearest } from "./json.js";
 import { labelChips } from "./labels.js";
 import { gently, later, listen } from "./live.js";
 import { stepsOf } from "./order.js";
+import { pagesOf } from "./pager.js";
+import { plate, plateSize } from "./plate.js";
+import { activities, countSigns, countsOf, countWords, folded, foldedNodes, foldedOptions, foldPlan, troubles, worst } from "./siblings.js";
 import { taskText } from "./tasks.js";
 import { startsSagas, undoSignalButton, undoText } from "./undo.js";
 import { nextSteps, payload, problemBox, verbButtons, verbLabel } from "./verbs.js";
@@ -20,12 +24,19 @@ import { whyText } from "./why.js";
 
 // How many past states of the saga are kept: each is read once.
 const mostPast = 100;
+// How many lines of a list are shown.
+const pageSize = 40;
+const mostRows = 30;
+// The most steps of a folded line that have a line of their own because of their trouble.
+const mostTroubled = 5;
+// The most buttons of what to do next, until the person asks for all.
+const mostNext = 10;
+const mostActs = 50;
 // The engine computes a timeline from the whole history. The page waits this many times as long as the last reading took.
 const timelineRest = 19;
 
 export function sagaPage(main, { id }) {
   let saga = null;
-  let events = [];
   let definition = null;
   let line = null;
   // The event after which the saga is shown; null is now.
@@ -35,23 +46,29 @@ export function sagaPage(main, { id }) {
   // The items of the steps with forEach, by the steps' ids, and how often each step of the workflow does its action.
   const itemLists = new Map();
   let repeats = new Map();
+  // Which steps are drawn as one, and the names of those that are unfolded below the graph, and in the list of steps.
+  let plan = [];
+  const unfolded = new Set();
+  const listed = new Set();
+  const open = { next: false, acts: false };
   const place = (tag = "div", attributes = {}) => h(tag, { ...attributes });
   const head = place("div");
   const sentence = h("p.why.large", { "aria-live": "polite", id: "why" });
   const waiting = h("div");
   const next = h("div", { "data-acts": "1" });
   const verbs = h("div.actions.left", { role: "group", "aria-label": "Other verbs", "data-acts": "1" });
-  const drawing = h("div.scroll.drawing", { "data-acts": "1", tabindex: 0, role: "region", "aria-label": "Graph of the steps" });
+  const box = graphBox({ onpick: (step) => (step.fold ? unfold(step.id) : showStep(step.id)) });
+  const plates = h("div", { "data-acts": "1" });
   const slider = h("input", { type: "range", min: 1, max: 1, value: 1, id: "when" });
   const sliderText = h("output", { for: "when", id: "when-text" });
   const toNow = h("button", { type: "button", onclick: () => { at = null; showMoment(); } }, "Now");
   const chart = h("div.scroll", { tabindex: 0, role: "region", "aria-label": "Timeline" });
   const chartTable = h("div");
-  const steps = h("div.scroll", { tabindex: 0, role: "region", "aria-label": "Steps" });
+  const chartRows = pagesOf("rows", mostRows, () => showChart());
+  const steps = h("div.scroll", { tabindex: 0, role: "region", "aria-label": "Steps", "data-acts": "1" });
+  const stepPages = pagesOf("steps", pageSize, () => showSteps());
   const acts = h("div");
-  const history = h("div.history");
-  const historyRest = h("div");
-  let historyShown = "";
+  const history = eventList(id, (version) => { at = version; showMoment(); slider.focus(); });
   const values = h("div");
   const children = h("div", { "data-acts": "1" });
   const section = (title, ...content) => h("section", { "aria-label": title }, h("h2", title), content);
@@ -59,11 +76,11 @@ export function sagaPage(main, { id }) {
   items.hidden = true;
   put(head, h("h1", "Saga ", h("code", shortID(id))), h("p.quiet.placeholder", "Loading …"));
   main.append(head, sentence, waiting, next, verbs,
-    section("Graph", h("div.slider", h("label", { for: "when" }, "As it was after event"), slider, sliderText, toNow), drawing),
+    section("Graph", h("div.slider", h("label", { for: "when" }, "As it was after event"), slider, sliderText, toNow), box.element, plates),
     items,
-    section("Timeline", chart, chartTable),
-    h("div.columns", section("Steps", steps), section("Who did what, and why", acts)),
-    children, section("Events", history, historyRest), section("Input and output", values));
+    section("Timeline", chart, chartRows.element, chartTable),
+    h("div.columns", section("Steps", steps, stepPages.element), section("Who did what, and why", acts)),
+    children, section("Events", history.element), section("Input and output", values));
 
   const workflowLink = () => h("a", { href: `#/workflow/${encodeURIComponent(saga.workflow)}/${saga.version}` }, saga.workflow);
 
@@ -76,62 +93,124 @@ export function sagaPage(main, { id }) {
       (saga.title || saga.draft) && fact("Workflow", workflowLink(), ` ${saga.draft ? versionName(saga.version) : `version ${saga.version}`}`),
       fact("Id", h("code.id", saga.id)), fact("Started", time(saga.startedAt), ` by ${saga.startedBy}`),
       saga.endedAt ? fact("Ended", time(saga.endedAt)) : fact("Deadline", time(saga.deadline), " (", since(saga.deadline), ")"),
-      saga.turn && fact("Turn", turnText(saga.turn)), saga.parent && fact("Child of", parentLink(saga.parent)), saga.key && fact("Key", saga.key), saga.tags?.length > 0 && fact("Tags", saga.tags.join(", "))));
+      saga.turn && fact("Turn", turnText(saga.turn)), saga.parent && fact("Child of", parentLink({ ...saga.parent, title: parentTitle })), saga.key && fact("Key", saga.key), saga.tags?.length > 0 && fact("Tags", saga.tags.join(", "))));
+
+  // The title of the parent, once it is read. Without it the link has the id.
+  let parentTitle;
+  let isParentRead = false;
+  const readParent = async () => {
+    if (!saga.parent || isParentRead) return;
+    isParentRead = true;
+    try {
+      parentTitle = (await api.saga(saga.parent.id)).title;
+      showHead();
+    } catch (problem) {
+      // The link says enough. The parent's page shows what is wrong.
+      if (!(problem instanceof api.Problem)) throw problem;
+    }
+  };
 
   const showWaiting = () => api.waitingFor(id).then((all) => put(waiting, all.map((operation) => h("p.notice", icon("clock"),
     ` ${verbLabel(operation.verb)}, requested by ${operation.by}, waits for a second person: `,
     h("a", { href: `#/operation/${operation.id}` }, "approve or decline"), "."))), (problem) => put(waiting, problemBox(problem)));
 
   const showVerbs = () => {
-    const steps = nextSteps(saga, definition, soon);
-    put(next, steps.length > 0 && [h("h2.next-title", "What to do next"), h("ul.next", steps)]);
+    const steps = nextSteps({ ...saga, why: { ...saga.why, next: foldedOptions(saga.why.next) } }, definition, soon);
+    const most = open.next || steps.length <= mostNext + 2 ? steps.length : mostNext;
+    put(next, steps.length > 0 && [h("h2.next-title", "What to do next"), h("ul.next", steps.slice(0, most)),
+      steps.length > most && h("p", h("button", { type: "button", "data-key": "all next", onclick: () => { open.next = true; showVerbs(); } },
+        `Show ${number(steps.length - most)} more`))]);
     put(verbs, verbButtons(saga, soon, new Set(saga.why.next.map((one) => one.verb))));
   };
 
   const showGraph = () => {
-    put(drawing, graph(shown.steps.map((step) => ({ ...step, repeats: repeats.get(step.id) })), { room: drawing.clientWidth || 900, stuck: shown.stuck, onpick: (step) => showStep(step.id) }));
+    const folds = folded(shown.steps.map((step) => ({ ...step, repeats: repeats.get(step.id) })), plan);
+    box.show(foldedNodes(folds), { stuck: shown.stuck, unfolded });
+    showPlates(folds.filter(({ name, steps }) => steps.length > 1 && unfolded.has(name)));
+  };
+
+  /** The cells of a part of siblings; the part with what needs a person comes first. */
+  const platePages = new Map();
+  const pagesOfPlate = (name) => platePages.get(name) ?? platePages.set(name, pagesOf(`steps ${name}`, plateSize, () => showGraph())).get(name);
+  const showPlates = (folds) => put(plates, folds.map(({ name, steps }) => {
+    const pages = pagesOfPlate(name);
+    const part = pages.take(steps, steps.findIndex((step) => troubles.includes(step.status)));
+    return h("div.unfolded-steps", { "data-fold": name },
+      h("div.title-row", h("h3", name, " ", h("span.quiet", `${plural(steps.length, "step")}: ${countWords(countsOf(steps))}`)),
+        h("button.plain", { type: "button", "data-key": `fold ${name}`, "aria-label": `Fold ${name}`, onclick: () => unfold(name) }, "✕")),
+      plate(part.map((step) => ({ key: `cell ${step.id}`, name: step.id, status: step.status, note: (step.undo?.error ?? step.error)?.message ?? "",
+        onpick: () => showStep(step.id) })), `Steps ${name}`), pages.element);
+  }));
+
+  /** Shows the steps behind a box, or hides them. */
+  const unfold = (name) => {
+    if (unfolded.delete(name)) {
+      showGraph();
+      showChart();
+      return box.region.querySelector(`[data-key="${CSS.escape(`node ${name}`)}"]`)?.focus({ preventScroll: true });
+    }
+    unfolded.add(name);
+    showGraph();
+    showChart();
+    const place = plates.querySelector(`[data-fold="${CSS.escape(name)}"]`);
+    place?.querySelector(".cell[tabindex='0']")?.focus({ preventScroll: true });
+    return place?.scrollIntoView({ block: "nearest" });
   };
 
   const showStep = (stepID) => {
     const step = shown.steps.find((one) => one.id === stepID);
-    const own = events.filter((one) => one.data.step === stepID && one.version <= (at ?? Infinity));
+    const own = h("div", h("p.quiet.placeholder", "Loading …"));
+    history.ofStep(stepID, at ?? saga.lastEvent).then(
+      (events) => put(own, h("h3", `Events (${number(events.length)})`), h("div.history", events.slice(-mostActs).map(history.line))),
+      (problem) => put(own, problemBox(problem)));
     dialog(`Step ${stepID}`, (close) => [
       h("p", badge(step.status), step.undo && h("span.quiet", ` undo ${stateWord(step.undo.status)}`)), step.description && h("p", step.description),
       undoText(step.undo), at === null && undoSignalButton(saga, definition, step, soon, close),
       step.items ? h("p", itemsWords(step.items), ". The section “Items” of the page lists them.")
         : (["http", "kafka", "task", "workflow"].includes(step.action.kind) || step.undo?.attempt > 0) && [h("h3", "Calls"), stepCalls(id, stepID)],
-      h("h3", "Details"), payload(step), h("h3", `Events (${own.length})`), h("div.history", own.map(eventLine)),
+      h("h3", "Details"), payload(step), own,
     ], { wide: true });
   };
 
-  const showSteps = () => put(steps, h("table.list", h("thead", h("tr", ["Step", "Status", "Attempts", "Duration", "Last error"].map((name, index) =>
-    h(`th${index === 2 || index === 3 ? ".num" : ""}`, { scope: "col" }, name)))),
-  h("tbody", shown.steps.map((step) => h("tr", h("th", { scope: "row" }, step.id, step.pivot && h("span.quiet", " pivot")),
+  const stepLine = (step) => h("tr", h("th", { scope: "row" }, step.id, step.pivot && h("span.quiet", " pivot")),
     h("td", badge(step.status), step.undo && h("div.quiet", `undo: ${stateWord(step.undo.status)}`)),
     h("td.num", step.items ? "–" : step.undo ? `${step.attempt ?? 0} + ${step.undo.attempt} undo` : number(step.attempt ?? 0)),
     h("td.num", step.startedAt && step.endedAt ? duration(Date.parse(step.endedAt) - Date.parse(step.startedAt)) : "–"),
-    h("td.reason", errorText(step.undo?.error ?? step.error), step.items && h("div.quiet", itemsWords(step.items)), step.progress && h("div.quiet", step.progress.message), pollText(step.poll), turnText(step.turn), taskText(step.task), step.child && childLink(step.child), undoText(step.undo)))))));
+    h("td.reason", errorText(step.undo?.error ?? step.error), step.items && h("div.quiet", itemsWords(step.items)), step.progress && h("div.quiet", step.progress.message), pollText(step.poll), turnText(step.turn), taskText(step.task), step.child && childLink(step.child), undoText(step.undo)));
 
-  const showActs = () => {
-    const all = line.marks.filter((mark) => mark.by);
-    put(acts, all.length ? h("ol.acts", all.map((one) => h("li", h("strong", one.by), ": ", one.what,
-      one.reason && h("q", one.reason), h("span.quiet", " ", time(one.at))))) : h("p.quiet", "No person has acted on this saga."));
+  /** The line of many siblings. */
+  const foldLine = ({ name, steps }) => {
+    const began = steps.map((step) => Date.parse(step.startedAt)).filter(Number.isFinite);
+    const ended = steps.map((step) => Date.parse(step.endedAt)).filter(Number.isFinite);
+    const isOver = steps.every((step) => step.endedAt || ["pending", "skipped"].includes(step.status));
+    return h("tr.fold", h("th", { scope: "row" }, name, h("span.quiet", ` ${plural(steps.length, "step")}`)),
+      h("td", badge(worst(steps))), h("td.num", number(steps.reduce((sum, step) => sum + (step.attempt ?? 0), 0))),
+      h("td.num", isOver && began.length > 0 && ended.length > 0 ? duration(Math.max(...ended) - Math.min(...began)) : "–"),
+      h("td.reason", h("span", { role: "img", "aria-label": countWords(countsOf(steps)) }, countSigns(countsOf(steps))), " ",
+        h("button", { type: "button", "data-key": `lines ${name}`, "aria-expanded": String(listed.has(name)),
+          onclick: () => { if (!listed.delete(name)) listed.add(name); showSteps(); } }, listed.has(name) ? "Fold" : "Show each")));
   };
 
-  const eventLine = (event) => h("details.event", { "data-key": `event ${event.version}`, class: at === event.version ? "current" : "" },
-    h("summary", h("span.num.version", event.version), h("span.event-type", event.type), h("span.event-step", event.data.step ?? event.data.signal ?? ""),
-      h("span.quiet.event-more", more(event)), time(event.data.at ?? event.recordedAt, { short: true })),
-    payload(event.data), h("p.hint", "Recorded ", time(event.recordedAt), event.hash && [", hash ", h("code", event.hash.slice(0, 16), "…")],
-      event.version > 0 && h("button.plain", { type: "button", onclick: () => { at = event.version; showMoment(); slider.focus(); } }, "Show the saga after this event")));
+  const showSteps = () => {
+    // Each line is made when its page is shown.
+    const lines = folded(shown.steps, plan).flatMap((fold) => {
+      if (fold.steps.length === 1) return [{ step: fold.steps[0] }];
+      const own = listed.has(fold.name) ? fold.steps : fold.steps.filter((step) => troubles.includes(step.status)).slice(0, mostTroubled);
+      return [{ fold }, ...own.map((step) => ({ step }))];
+    });
+    const first = [troubles, activities].map((statuses) => lines.findIndex(({ step }) => step && statuses.includes(step.status))).find((one) => one >= 0);
+    const page = stepPages.take(lines, first ?? 0);
+    return put(steps, h("table.list", h("thead", h("tr", ["Step", "Status", "Attempts", "Duration", "Last error"].map((name, index) =>
+      h(`th${index === 2 || index === 3 ? ".num" : ""}`, { scope: "col" }, name)))),
+    h("tbody", page.map(({ step, fold }) => (step ? stepLine(step) : foldLine(fold))))));
+  };
 
-  const showHistory = () => {
-    put(historyRest, events.length < saga.lastEvent && h("p.notice", `This page shows the first ${number(events.length)} of ${number(saga.lastEvent)} events. `
-      + `“saga events ${saga.id}” shows all.`));
-    // Thousands of lines are drawn again only when there are more of them.
-    const now = `${events.length} ${at ?? ""}`;
-    if (now === historyShown) return;
-    historyShown = now;
-    put(history, events.map(eventLine));
+  const showActs = () => {
+    const all = line.marks.filter((act) => act.by);
+    const most = open.acts ? all.length : mostActs;
+    put(acts, all.length ? h("ol.acts", { start: Math.max(1, all.length - most + 1) }, all.slice(-most).map((one) => h("li", h("strong", one.by), ": ", one.what,
+      one.reason && h("q", one.reason), h("span.quiet", " ", time(one.at))))) : h("p.quiet", "No person has acted on this saga."),
+    all.length > most && h("button", { type: "button", "data-key": "all acts", onclick: () => { open.acts = true; showActs(); } }, `Show all ${number(all.length)}`));
   };
 
   const showItems = () => {
@@ -153,9 +232,23 @@ export function sagaPage(main, { id }) {
         error.expression !== undefined && [" from ", h("code", "${" + error.expression + "}")], " ", errorText(error)))))));
 
   const showChart = () => {
-    const { drawing: picture, table } = gantt(line, { width: Math.max(300, chart.clientWidth || 900) });
+    // Siblings have one row until someone unfolds them.
+    const rowOf = new Map(plan.filter(({ name, ids }) => ids.length > 1 && !unfolded.has(name)).flatMap(({ name, ids }) => ids.map((one) => [one, name])));
+    const take = (rows) => {
+      const last = rows.findIndex((one) => one.spans.some((span) => !span.to)
+        || (one.steps.size === 1 ? one.spans.slice(-1) : one.spans).some((span) => span.outcome === "failed"));
+      return chartRows.take(rows, Math.max(0, last));
+    };
+    const { drawing: picture, table } = gantt(line, { width: Math.max(300, chart.clientWidth || 900), take, nameOf: (step) => rowOf.get(step) ?? step });
     put(chart, line.spans.length ? picture : h("p.quiet", "No attempt yet."));
     put(chartTable, line.spans.length > 0 && table);
+  };
+
+  /** Names the event of the slider, once it is known. */
+  const showSlider = () => {
+    const version = at ?? saga.lastEvent;
+    const event = history.at(version);
+    put(sliderText, `${version} of ${saga.lastEvent}`, event && [" · ", event.type, " ", time(event.data.at ?? event.recordedAt, { short: true })]);
   };
 
   /** Shows where the slider is, and the saga there: at once when it is known, else once the slider rests. */
@@ -165,17 +258,17 @@ export function sagaPage(main, { id }) {
     slider.max = last;
     slider.value = version;
     slider.setAttribute("aria-valuetext", `event ${version} of ${last}`);
-    const event = events.find((one) => one.version === version);
-    put(sliderText, `${version} of ${last}`, event && [" · ", event.type, " ", time(event.data.at ?? event.recordedAt, { short: true })]);
+    showSlider();
     toNow.disabled = at === null;
-    drawing.classList.toggle("past", at !== null);
+    box.region.classList.toggle("past", at !== null);
     const known = at === null ? saga : past.get(at);
-    drawing.setAttribute("aria-busy", String(!known));
+    box.region.setAttribute("aria-busy", String(!known));
     if (!known) return readPast();
     shown = known;
     put(sentence, at === null ? whyText(saga) : [h("strong", `As it was after event ${at}: `), known.why.sentence]);
     showGraph();
-    return showSteps();
+    showSteps();
+    return history.show(last, at).then(showSlider);
   };
 
   // A saga as it was never changes. An answer that comes after the slider has moved on is kept, and not shown.
@@ -183,7 +276,7 @@ export function sagaPage(main, { id }) {
     const version = at;
     if (version === null || past.has(version)) return;
     try {
-      const answer = await api.sagaAt(id, version);
+      const [answer] = await Promise.all([api.sagaAt(id, version), history.show(saga.lastEvent, version)]);
       if (past.size >= mostPast) past.delete(past.keys().next().value);
       past.set(version, answer);
       if (at === version) showMoment();
@@ -217,27 +310,23 @@ export function sagaPage(main, { id }) {
       const [fresh, spans] = await Promise.all([api.saga(id), readTimeline()]);
       // A newer answer may have come first.
       if (saga && saga.lastEvent > fresh.lastEvent) return;
-      const known = () => events.at(-1)?.version ?? 0;
-      if (fresh.lastEvent > known() && events.length < api.mostEvents) {
-        const more = await api.events(id, known(), api.mostEvents - events.length);
-        events.push(...more.filter((one) => one.version > known()));
-      }
       // An operator may have moved the saga to another version.
       if (!saga || String(saga.version) !== String(fresh.version)) {
         definition = (await api.workflow(fresh.workflow, fresh.version)).definition;
         repeats = new Map(stepsOf(definition).map((step) => [step.id, step.repeats]));
+        plan = foldPlan(fresh.steps);
       }
       saga = fresh;
       line = spans;
       if (before && before !== saga.status) say(`The saga is now ${stateWord(saga.status)}.`);
       showHead();
+      readParent();
       showVerbs();
       showWaiting();
       showMoment();
       showItems();
       showChart();
       showActs();
-      showHistory();
       showValues();
       if (startsSagas(definition)) showChildren(children, id);
     } catch (problem) {
@@ -274,7 +363,7 @@ function pollText(poll) {
 /** The turn that a step, or the saga itself, waits for or holds: `waits for its turn of HiSeq-1, 2 before it, held by …`. */
 function turnText(turn) {
   if (!turn) return null;
-  const holders = turn.holders.slice(0, 3).map((one) => h("a", { href: `#/saga/${one.saga}` }, h("code", shortID(one.saga)), one.step && ` ${one.step}`));
+  const holders = turn.holders.slice(0, 3).map((one) => h("a", { href: `#/saga/${one.saga}`, title: one.saga }, one.title ? h("span.saga-title", one.title) : h("code", shortID(one.saga)), one.step && ` ${one.step}`));
   return h("div.quiet.turn", turn.takenAt ? ["holds its turn of ", h("strong", turn.key), ", ", since(turn.takenAt)]
     : [`waits for ${turn.phase === "undo" ? "the turn of its undo" : "its turn"} of `, h("strong", turn.key),
       turn.ahead !== undefined && `, ${turn.ahead} before it`,
@@ -283,9 +372,3 @@ function turnText(turn) {
 }
 
 const errorText = (error) => error && h("span", h("code", error.code), " ", error.message);
-
-function more(event) {
-  const data = event.data;
-  return [data.phase === "undo" ? "undo" : "", data.attempt ? `attempt ${data.attempt}` : "", data.failure?.code ?? data.reason?.code ?? "",
-    data.outcome ?? "", data.by ? `by ${data.by}` : "", typeof data.reason === "string" ? `“${data.reason}”` : ""].filter(Boolean).join(" · ");
-}

@@ -5,7 +5,7 @@ import { dialog, field, h, put, say } from "./dom.js";
 import { number, plural, since, time, versionName } from "./format.js";
 import { badge, icon } from "./icons.js";
 import { read, write } from "./json.js";
-import { knownAs, labelChips, titleAndID } from "./labels.js";
+import { idsOf, knownAs, labelChips, titleAndID } from "./labels.js";
 import { gently, listen } from "./live.js";
 import { behindNote } from "./needs.js";
 import { problemBox } from "./verbs.js";
@@ -15,7 +15,7 @@ const flags = [["overdue", "Overdue"], ["paused", "Paused"]];
 const texts = [
   ["workflow", "Workflow"], ["q", "Text"], ["step", "Step"], ["stepStatus", "Step status"], ["error", "Error code"], ["cause", "Turned back because of"],
   ["incident", "Incident"],
-  ["key", "Key"], ["tag", "Tag"], ["waitingFor", "Waits for"], ["minAttempts", "Attempts (at least)"], ["version", "Version"],
+  ["key", "Key"], ["tag", "Tag"], ["parent", "Child of"], ["waitingFor", "Waits for"], ["minAttempts", "Attempts (at least)"], ["version", "Version"],
 ];
 const moments = [
   ["startedAfter", "Started after"], ["startedBefore", "Started before"], ["endedAfter", "Ended after"], ["endedBefore", "Ended before"],
@@ -113,28 +113,29 @@ export function sagas(main, { parameters, go }) {
         else page.sagas.forEach((one) => chosen.add(one.id));
         showList();
       } });
+    const ids = idsOf(page.sagas);
     put(list, page.sagas.length === 0 ? h("p.calm", "No saga matches these filters.")
       : h("div.scroll", { tabindex: 0, role: "region", "aria-label": "List of sagas, scrolls sideways" }, h("table.list",
         h("caption.sr", `${plural(page.sagas.length, "saga")} on this page`),
         h("thead", h("tr", h("th", { scope: "col" }, all), ["Status", "Saga", "Why", "Workflow", "Started", "Changed"].map((name) =>
           h("th", { scope: "col" }, name)))),
-        h("tbody", page.sagas.map(row)))));
+        h("tbody", page.sagas.map((saga) => row(saga, ids))))));
     showBar();
     put(pager, cursors.length > 1 && h("button", { type: "button", "data-key": "prev", onclick: () => { cursors.pop(); chosen.clear(); load(); } }, "← Previous page"),
       (page.next || cursors.length > 1) && h("span.quiet", `Page ${cursors.length}`),
       page.next && h("button", { type: "button", "data-key": "next", onclick: () => { cursors.push(page.next); chosen.clear(); load(); } }, "Next page →"));
   };
 
-  const row = (saga) => h("tr", { "data-row": saga.id },
-    h("td", h("input", { type: "checkbox", "aria-label": `Select ${knownAs(saga)}`, "data-key": `choose ${saga.id}`, "data-choose": "",
+  const row = (saga, id) => h("tr", { "data-row": saga.id },
+    h("td", h("input", { type: "checkbox", "aria-label": `Select ${knownAs(saga, id)}`, "data-key": `choose ${saga.id}`, "data-choose": "",
       checked: chosen.has(saga.id), onchange: (event) => {
         if (event.target.checked) chosen.add(saga.id);
         else chosen.delete(saga.id);
         showList();
       } })),
     h("td", badge(saga.status), saga.paused && badge("paused"), saga.overdue && badge("overdue")),
-    h("td", h("a", { href: `#/saga/${saga.id}`, "data-row-link": "", title: saga.id }, titleAndID(saga)), labelChips(saga),
-      saga.key && h("div.quiet.clip", saga.key), saga.tags?.length > 0 && h("div.quiet.clip", saga.tags.join(", "))),
+    h("td", h("a", { href: `#/saga/${saga.id}`, "data-row-link": "", title: saga.id }, titleAndID(saga, id)), labelChips(saga),
+      saga.title && saga.key && h("div.quiet.clip", saga.key), saga.tags?.length > 0 && h("div.quiet.clip", saga.tags.join(", "))),
     h("td.reason", saga.failedStep && h("span", saga.failedStep, " "), saga.failureCode && h("code", saga.failureCode),
       // What stops it now is not always what turned it back.
       saga.causeCode && saga.causeCode !== saga.failureCode && h("div.quiet", "turned back because of ", h("code", saga.causeCode)),

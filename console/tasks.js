@@ -1,7 +1,8 @@
 // The queues of tasks: who waits for a worker, and which worker has what.
 import * as api from "./api.js";
 import { h, put } from "./dom.js";
-import { number, shortID, since } from "./format.js";
+import { number, since } from "./format.js";
+import { idsOf, titleAndID } from "./labels.js";
 import { gently, listen } from "./live.js";
 import { problemBox } from "./verbs.js";
 
@@ -22,8 +23,8 @@ const table = (names, rows) => h("div.scroll", { tabindex: 0, role: "region", "a
 const queueRow = (queue) => h("tr", h("th", { scope: "row" }, queue.queue), h("td", number(queue.waiting)), h("td", number(queue.taken)),
   h("td", number(queue.workersWaiting)), h("td", queue.lastAskedAt ? since(queue.lastAskedAt) : "not since the engine started"));
 
-const taskRow = (task) => h("tr",
-  h("th", { scope: "row" }, h("a", { href: `#/saga/${task.saga}` }, h("code", shortID(task.saga))), " ", task.phase === "undo" && "undo of ", task.step,
+const taskRow = (task, id) => h("tr",
+  h("th", { scope: "row" }, h("a", { href: `#/saga/${task.saga}`, title: task.saga }, titleAndID({ id: task.saga, title: task.title, key: task.sagaKey }, id)), " ", task.phase === "undo" && "undo of ", task.step,
     task.attempt > 1 && h("span.quiet", ` attempt ${task.attempt}`)),
   h("td", task.queue), h("td", task.status === "held" ? "paused" : task.status), h("td", since(task.offeredAt)),
   h("td", task.worker ? [task.worker, " ", since(task.takenAt)] : "–"), h("td", task.heartbeatAt ? since(task.heartbeatAt) : "–"),
@@ -39,7 +40,7 @@ export function tasksPage(main) {
         h("section", { "aria-labelledby": "queues-title" }, h("h2", { id: "queues-title" }, "Queues"),
           table(["Queue", "Tasks waiting", "With workers", "Workers waiting", "Last asked"], queues.map(queueRow))),
         h("section", { "aria-labelledby": "tasks-title" }, h("h2", { id: "tasks-title" }, "Tasks"),
-          tasks.length > 0 ? table(["Task", "Queue", "Status", "Offered", "Worker", "Last heartbeat", "Progress"], tasks.map(taskRow))
+          tasks.length > 0 ? table(["Task", "Queue", "Status", "Offered", "Worker", "Last heartbeat", "Progress"], tasks.map((task) => taskRow(task, idsOf(tasks.map((one) => one.saga)))))
             : h("p.quiet", "None."),
           more > 0 && h("p.notice", `${number(more)} more tasks are not shown. “saga tasks --limit 1000” shows more.`))]);
     } catch (problem) {

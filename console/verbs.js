@@ -3,10 +3,13 @@ import * as api from "./api.js";
 import { dialog, field, h, put, say } from "./dom.js";
 import { formFor, jsonForm } from "./forms.js";
 import { badge, icon } from "./icons.js";
-import { shortID, versionName } from "./format.js";
+import { versionName } from "./format.js";
+import { titleAndID } from "./labels.js";
 import { pretty } from "./json.js";
 import { stepsOf } from "./order.js";
+import { stepList } from "./siblings.js";
 
+const mostNamed = 8;
 const dangerous = ["abandon", "cancel", "compensate", "rewind"];
 
 const labels = {
@@ -72,16 +75,19 @@ function behind(saga, step) {
 /** The preview of a verb, as sentences. */
 export function preview(saga, verb, { step, outcome, to, item } = {}) {
   const name = (id) => `“${id}”`;
+  // A few steps are named one by one; of a plate, what their names have in common.
+  const named = (ids) => (ids.length <= mostNamed ? ids.map(name).join(", ") : stepList(ids));
   const blockers = (saga.stuck ?? []).filter((one) => !step || one.step === step);
   const done = saga.steps.filter((one) => ["succeeded", "running", "backingOff"].includes(one.status)
     || one.error?.outcome === "unknown" && one.status === "failed").map((one) => one.id);
   switch (verb) {
     case "retry":
+      if (blockers.length > mostNamed) return [`The engine tries these steps again, with the same idempotency keys: ${named(blockers.map((one) => one.step))}.`];
       return blockers.length ? blockers.flatMap((one) => {
         const rest = one.phase === "undo" ? behind(saga, one.step) : [];
         return [one.phase === "undo" ? `The engine tries the undo of ${name(one.step)} again, with the same idempotency key.`
           : `The engine tries ${name(one.step)} again, with the same idempotency key.`,
-          rest.length ? `Then it can undo ${rest.map(name).join(", ")}.` : ""];
+          rest.length ? `Then it can undo ${named(rest)}.` : ""];
       }).filter(Boolean) : [step ? `The engine tries ${name(step)} again.` : "The engine tries all stuck steps again."];
     case "resolve":
       if (outcome === "undone") return [`The engine records that you have undone ${name(step)} by hand. It calls no service.`,
@@ -91,14 +97,14 @@ export function preview(saga, verb, { step, outcome, to, item } = {}) {
     case "skip": return [`The engine does not run ${name(step)}. Later steps read this output.`,
       item ? "A skipped item does not count as failed." : ""].filter(Boolean);
     case "cancel": case "compensate":
-      return done.length ? [`Compensation starts. The engine undoes these steps, in reverse order: ${done.map(name).join(", ")}.`,
+      return done.length ? [`Compensation starts. The engine undoes these steps, in reverse order: ${named(done)}.`,
         "Attempts under way end first."] : ["Compensation starts. No step has anything to undo."];
     case "pause": return ["No new attempt starts. The engine records the results of attempts under way.", "Backoffs, waits and the timeout stop until you resume the saga."];
     case "resume": return ["The saga continues where it was. Its clock runs again."];
     case "abandon": {
       const left = saga.steps.filter((one) => ["succeeded", "undoFailed", "undoing"].includes(one.status)).map((one) => one.id);
       return ["The saga ends as it is. The engine undoes nothing more.",
-        left.length ? `You must clear by hand what these steps did: ${left.map(name).join(", ")}.` : ""].filter(Boolean);
+        left.length ? `You must clear by hand what these steps did: ${named(left)}.` : ""].filter(Boolean);
     }
     case "run-now": return [step ? `${name(step)} no longer waits for its next attempt or look, or for the end of its delay.`
       : "The steps no longer wait for their next attempt or look, or for the end of their delay."];
@@ -238,7 +244,7 @@ export async function act(saga, verb, fixed = {}) {
       link.focus();
     };
     const form = h("form", { onsubmit: submit },
-      h("p", badge(saga.status), " ", h("code", shortID(saga.id)), `, last event ${saga.lastEvent}`),
+      h("p", badge(saga.status), " ", titleAndID(saga), `, last event ${saga.lastEvent}`),
       parts, outcomes, outputs, others, moment && field("By how much", moment, "For example 30m or 2h"),
       h("h3", "What will happen"), shown,
       field("Reason", reason, "The saga's history keeps it, with your name."),

@@ -2,8 +2,10 @@
 import * as api from "./api.js";
 import { fact, h, put } from "./dom.js";
 import { duration, number, time, versionName } from "./format.js";
-import { graph } from "./graph.js";
+import { graphBox } from "./graph-box.js";
 import { stepsOf } from "./order.js";
+import { pagesOf } from "./pager.js";
+import { folded, foldedNodes, foldPlan } from "./siblings.js";
 import { payload, problemBox, startSaga } from "./verbs.js";
 
 export function workflowsPage(main) {
@@ -30,15 +32,20 @@ export function workflowsPage(main) {
 
 export function workflowPage(main, { name, version, go }) {
   const head = h("div");
-  const drawing = h("div.scroll.drawing", { tabindex: 0, role: "region", "aria-label": "Graph of the steps" });
+  const box = graphBox();
   const figures = h("div");
+  const pages = pagesOf("steps", 50, () => showFigures(known));
+  let known = null;
   const text = h("div");
-  main.append(head, h("section", { "aria-label": "Graph" }, h("h2", "Graph"), drawing),
-    h("section", { "aria-label": "Statistics" }, h("h2", "Statistics"), figures),
+  main.append(head, h("section", { "aria-label": "Graph" }, h("h2", "Graph"), box.element),
+    h("section", { "aria-label": "Statistics" }, h("h2", "Statistics"), figures, pages.element),
     h("section", { "aria-label": "Definition" }, h("h2", "Definition"), text));
   put(head, h("h1", name));
   let workflow = null;
-  const draw = () => put(drawing, graph(stepsOf(workflow.definition), { room: drawing.clientWidth || 900 }));
+  const draw = () => {
+    const steps = stepsOf(workflow.definition);
+    box.show(foldedNodes(folded(steps, foldPlan(steps))));
+  };
   const load = async () => {
     try {
       workflow = await api.workflow(name, version);
@@ -63,13 +70,14 @@ export function workflowPage(main, { name, version, go }) {
     }
   };
   const showFigures = (answer) => {
+    known = answer;
     if (answer instanceof Error) return put(figures, problemBox(answer));
     if (!answer.steps.length) return put(figures, h("p.quiet", "No step has run yet."));
     const columns = [["started", number], ["succeeded", number], ["failed", number], ["retried", number], ["undone", number],
       ["p50Ms", duration], ["p95Ms", duration], ["p99Ms", duration]];
     return put(figures, h("div.scroll", { tabindex: 0, role: "region", "aria-label": "Statistics" }, h("table.list", h("thead", h("tr", h("th", { scope: "col" }, "Step"),
       ["Started", "Succeeded", "Failed", "Retried", "Undone", "50 % within", "95 % within", "99 % within"].map((one) => h("th.num", { scope: "col" }, one)))),
-    h("tbody", answer.steps.map((one) => h("tr", h("th", { scope: "row" }, one.step), columns.map(([key, show]) =>
+    h("tbody", pages.take(answer.steps).map((one) => h("tr", h("th", { scope: "row" }, one.step), columns.map(([key, show]) =>
       h("td.num", one.total?.[key] === undefined ? "–" : show(one.total[key])))))))));
   };
   const size = new ResizeObserver(() => { if (workflow) requestAnimationFrame(draw); });

@@ -118,6 +118,8 @@ struct NoticeMaker: Sendable {
     let subject = NoticeWords.subject(saga, stored)
     var summary = NoticeWords.unread(type, stored.type, data, subject)
     var details: JSONObject = ["saga": .string(id)]
+    details["title"] = saga.start?.title.map(JSON.string)
+    details["key"] = saga.start?.idempotencyKey.map(JSON.string)
     details["workflow"] = saga.workflow.map(JSON.string)
     details["workflowVersion"] = (saga.after?.definition.version ?? saga.start?.version).map(JSON.int)
     details["event"] = .string(stored.type)

@@ -5,9 +5,11 @@ import WorkflowEngine
 
 /// The sentences of notices that no `Explanation` has: on operations, and on sagas that this version cannot read.
 enum NoticeWords {
-  /// Returns the subject of a notice about a saga: `Saga 019c… of sample-processing`.
+  /// Returns the subject of a notice about a saga: `Tube TS-100042 (saga 019c… of sample-processing)`, or
+  /// `Saga 019c… of sample-processing` without a title.
   static func subject(_ saga: SagaAsOf, _ stored: StoredEvent) -> String {
-    "Saga \(stored.stream)" + (saga.workflow.map { " of \($0)" } ?? "")
+    let words = "\(stored.stream)" + (saga.workflow.map { " of \($0)" } ?? "")
+    return saga.start?.title.map { "\($0.clippedToLine()) (saga \(words))" } ?? "Saga \(words)"
   }
 
   /// Returns the meaning of an event, for a saga whose events cannot all be read.

@@ -99,6 +99,8 @@ public protocol SagaEngine: Sendable {
   func operation(_ id: UniqueID) async throws -> Operation
   /// Returns the number of the operation's sagas in each status now.
   func standing(of operation: Operation) async throws -> [SagaStatus: Int]
+  /// Returns the titles and keys of sagas, of those that the lists have.
+  func names(of sagas: [UniqueID]) async -> [UniqueID: SagaName]
   /// Returns operations, the newest first.
   func operations(
     status: Operation.Status?, after: DocumentCursor?, limit: Int
@@ -133,6 +135,7 @@ extension SagaEngine {
   public func storeSize() async throws -> StoreSize { StoreSize() }
   public var held: [HeldSaga] { [] }
   public var sagasWithoutKey: [UniqueID] { [] }
+  public func names(of sagas: [UniqueID]) async -> [UniqueID: SagaName] { [:] }
   public func turns(of key: String) -> TurnLine? { nil }
   public func turns(after key: String?, limit: Int) -> [TurnLine] { [] }
   public var turnCounts: TurnCounts { TurnCounts(keys: 0, held: 0, waiting: 0) }

@@ -130,13 +130,22 @@ public struct OperationSagasResponse: WireValue {
   /// The result of the operation for one saga.
   public struct Result: WireValue {
     public let saga: String
+    /// What people see first of the saga; nil when it has no title, or the lists do not have it yet.
+    public let title: String?
+    /// The idempotency key that has started the saga.
+    public let key: String?
     public let outcome: String
     public let version: Int?
     public let code: String?
     public let message: String?
 
-    public init(saga: String, outcome: String, version: Int? = nil, code: String? = nil, message: String? = nil) {
+    public init(
+      saga: String, title: String? = nil, key: String? = nil, outcome: String, version: Int? = nil,
+      code: String? = nil, message: String? = nil
+    ) {
       self.saga = saga
+      self.title = title
+      self.key = key
       self.outcome = outcome
       self.version = version
       self.code = code
@@ -145,6 +154,8 @@ public struct OperationSagasResponse: WireValue {
 
     public init(_ members: Members) throws(UnexpectedMember) {
       saga = try members.text("saga")
+      title = try members.textIfAny("title")
+      key = try members.textIfAny("key")
       outcome = try members.text("outcome")
       version = try members.intIfAny("version")
       code = try members.textIfAny("code")
@@ -153,8 +164,8 @@ public struct OperationSagasResponse: WireValue {
 
     public var json: JSON {
       .members([
-        "saga": .string(saga), "outcome": .string(outcome), "version": .integer(version), "code": .text(code),
-        "message": .text(message),
+        "saga": .string(saga), "title": .text(title), "key": .text(key), "outcome": .string(outcome),
+        "version": .integer(version), "code": .text(code), "message": .text(message),
       ])
     }
   }
@@ -210,6 +221,10 @@ public struct OperationPreviewResponse: WireValue {
   /// One saga that was found.
   public struct Item: WireValue {
     public let saga: String
+    /// What people see first of the saga; nil when it has no title, or the lists do not have it yet.
+    public let title: String?
+    /// The idempotency key that has started the saga.
+    public let key: String?
     public let workflow: String?
     public let status: String?
     public let takes: Bool
@@ -217,10 +232,12 @@ public struct OperationPreviewResponse: WireValue {
     public let message: String?
 
     public init(
-      saga: String, workflow: String? = nil, status: String? = nil, takes: Bool, code: String? = nil,
-      message: String? = nil
+      saga: String, title: String? = nil, key: String? = nil, workflow: String? = nil, status: String? = nil,
+      takes: Bool, code: String? = nil, message: String? = nil
     ) {
       self.saga = saga
+      self.title = title
+      self.key = key
       self.workflow = workflow
       self.status = status
       self.takes = takes
@@ -230,6 +247,8 @@ public struct OperationPreviewResponse: WireValue {
 
     public init(_ members: Members) throws(UnexpectedMember) {
       saga = try members.text("saga")
+      title = try members.textIfAny("title")
+      key = try members.textIfAny("key")
       workflow = try members.textIfAny("workflow")
       status = try members.textIfAny("status")
       takes = try members.bool("takes")
@@ -239,8 +258,8 @@ public struct OperationPreviewResponse: WireValue {
 
     public var json: JSON {
       .members([
-        "saga": .string(saga), "workflow": .text(workflow), "status": .text(status), "takes": .bool(takes),
-        "code": .text(code), "message": .text(message),
+        "saga": .string(saga), "title": .text(title), "key": .text(key), "workflow": .text(workflow),
+        "status": .text(status), "takes": .bool(takes), "code": .text(code), "message": .text(message),
       ])
     }
   }

@@ -132,13 +132,16 @@ extension SagaResponse {
     /// A child of the saga.
     public struct Child: WireValue {
       public let id: String
+      /// What people see first of the child; nil when it has no title, and when the child is not known.
+      public let title: String?
       public let workflow: String
       public let version: Int
       /// Nil when it is not known, and in a saga as it was.
       public let status: String?
 
-      public init(id: String, workflow: String, version: Int, status: String? = nil) {
+      public init(id: String, title: String? = nil, workflow: String, version: Int, status: String? = nil) {
         self.id = id
+        self.title = title
         self.workflow = workflow
         self.version = version
         self.status = status
@@ -146,6 +149,7 @@ extension SagaResponse {
 
       public init(_ members: Members) throws(UnexpectedMember) {
         id = try members.text("id")
+        title = try members.textIfAny("title")
         workflow = try members.text("workflow")
         version = try members.int("version")
         status = try members.textIfAny("status")
@@ -153,7 +157,8 @@ extension SagaResponse {
 
       public var json: JSON {
         .members([
-          "id": .string(id), "workflow": .string(workflow), "version": .int(version), "status": .text(status),
+          "id": .string(id), "title": .text(title), "workflow": .string(workflow), "version": .int(version),
+          "status": .text(status),
         ])
       }
     }

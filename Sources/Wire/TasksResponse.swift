@@ -194,6 +194,10 @@ public struct TasksResponse: WireValue {
     public let id: String
     public let queue: String
     public let saga: String
+    /// What people see first of the saga; nil when it has no title, or the lists do not have it yet.
+    public let title: String?
+    /// The idempotency key that has started the saga.
+    public let sagaKey: String?
     /// The step, or the item of a step.
     public let step: String
     /// `forward` or `undo`.
@@ -211,13 +215,16 @@ public struct TasksResponse: WireValue {
     public let progress: String?
 
     public init(
-      id: String, queue: String, saga: String, step: String, phase: String, attempt: Int, status: String,
-      offeredAt: Timestamp, deadline: Timestamp, worker: String? = nil, takenAt: Timestamp? = nil,
+      id: String, queue: String, saga: String, title: String? = nil, sagaKey: String? = nil, step: String,
+      phase: String, attempt: Int, status: String, offeredAt: Timestamp, deadline: Timestamp, worker: String? = nil,
+      takenAt: Timestamp? = nil,
       heartbeatAt: Timestamp? = nil, leaseUntil: Timestamp? = nil, progress: String? = nil
     ) {
       self.id = id
       self.queue = queue
       self.saga = saga
+      self.title = title
+      self.sagaKey = sagaKey
       self.step = step
       self.phase = phase
       self.attempt = attempt
@@ -235,6 +242,8 @@ public struct TasksResponse: WireValue {
       id = try members.text("id")
       queue = try members.text("queue")
       saga = try members.text("saga")
+      title = try members.textIfAny("title")
+      sagaKey = try members.textIfAny("sagaKey")
       step = try members.text("step")
       phase = try members.text("phase")
       attempt = try members.int("attempt")
@@ -250,8 +259,9 @@ public struct TasksResponse: WireValue {
 
     public var json: JSON {
       .members([
-        "id": .string(id), "queue": .string(queue), "saga": .string(saga), "step": .string(step),
-        "phase": .string(phase), "attempt": .int(attempt), "status": .string(status), "offeredAt": .time(offeredAt),
+        "id": .string(id), "queue": .string(queue), "saga": .string(saga), "title": .text(title),
+        "sagaKey": .text(sagaKey), "step": .string(step), "phase": .string(phase), "attempt": .int(attempt),
+        "status": .string(status), "offeredAt": .time(offeredAt),
         "deadline": .time(deadline), "worker": .text(worker), "takenAt": .time(takenAt),
         "heartbeatAt": .time(heartbeatAt), "leaseUntil": .time(leaseUntil), "progress": .text(progress),
       ])

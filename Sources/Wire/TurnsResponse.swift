@@ -55,6 +55,8 @@ public struct TurnsResponse: WireValue {
   /// One who holds a turn, or waits for it.
   public struct Claim: WireValue {
     public let saga: String
+    /// What people see first of the saga; nil when it has no title, or the lists do not have it yet.
+    public let title: String?
     public let workflow: String
     /// The step or the group; nil for the saga itself.
     public let step: String?
@@ -67,10 +69,12 @@ public struct TurnsResponse: WireValue {
     public let paused: Bool
 
     public init(
-      saga: String, workflow: String, step: String? = nil, phase: String, limit: Int, askedAt: Timestamp,
+      saga: String, title: String? = nil, workflow: String, step: String? = nil, phase: String, limit: Int,
+      askedAt: Timestamp,
       takenAt: Timestamp? = nil, paused: Bool
     ) {
       self.saga = saga
+      self.title = title
       self.workflow = workflow
       self.step = step
       self.phase = phase
@@ -82,6 +86,7 @@ public struct TurnsResponse: WireValue {
 
     public init(_ members: Members) throws(UnexpectedMember) {
       saga = try members.text("saga")
+      title = try members.textIfAny("title")
       workflow = try members.text("workflow")
       step = try members.textIfAny("step")
       phase = try members.text("phase")
@@ -93,8 +98,9 @@ public struct TurnsResponse: WireValue {
 
     public var json: JSON {
       .members([
-        "saga": .string(saga), "workflow": .string(workflow), "step": .text(step), "phase": .string(phase),
-        "limit": .int(limit), "askedAt": .time(askedAt), "takenAt": .time(takenAt), "paused": .bool(paused),
+        "saga": .string(saga), "title": .text(title), "workflow": .string(workflow), "step": .text(step),
+        "phase": .string(phase), "limit": .int(limit), "askedAt": .time(askedAt), "takenAt": .time(takenAt),
+        "paused": .bool(paused),
       ])
     }
   }

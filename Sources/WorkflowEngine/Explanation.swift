@@ -293,7 +293,12 @@ struct Explainer {
     if !behind.isEmpty {
       details.append("step\(behind.count == 1 ? "" : "s") \(Words.list(behind)) cannot be undone before it")
     }
-    if !others.isEmpty { details.append("the saga is also stuck at \(Words.list(others))") }
+    if !others.isEmpty {
+      // Of a plate, what the ids have in common says more than three of them.
+      let isPlate = others.count > 8 && others.allSatisfy { ItemID($0) == nil }
+      let named = isPlate ? "\(others.count) other steps \(CommonName.of(others))" : Words.list(others)
+      details.append("the saga is also stuck at \(named)")
+    }
     if let turnBack = state.turnBack { details.append("compensation started because \(cause(turnBack.value))") }
     if let pause = state.pause { details.append("it is also paused " + Words.act(pause.value.by, pause.value.reason)) }
     if let rewind = state.rewind { details.append("it is being rewound to step \(rewind.step)") }
@@ -460,7 +465,9 @@ struct Explainer {
 
   /// Says how many children of a step's items wait for an operator.
   private func stuckChildren(of step: StepState) -> [String] {
-    let stuck = state.awaitedChildren.filter { children[$0.saga]?.status == .stuck }.map { "\($0.saga)" }
+    let stuck = state.awaitedChildren.filter { children[$0.saga]?.status == .stuck }.map { child in
+      children[child.saga]?.title.map { "\($0.clippedToLine()) (\(child.saga))" } ?? "\(child.saga)"
+    }
     if stuck.isEmpty { return [] }
     return ["\(stuck.count == 1 ? "1 child saga is" : "\(stuck.count) child sagas are") stuck: \(Words.list(stuck))"]
   }
@@ -491,15 +498,7 @@ struct Explainer {
       + (step.outcome == .unknown ? ", and it may have happened" : "")
   }
 
-  /// Says what the steps do at present.
-  private func activities(but explained: String? = nil) -> [String] {
-    let all = state.steps.filter { $0.id != explained }.compactMap(activity)
-    let most = 3
-    return all.count > most
-      ? all.prefix(most) + ["\(all.count - most) other step\(all.count == most + 1 ? " is" : "s are") under way"] : all
-  }
-
-  private func activity(of step: StepState) -> String? {
+  func activity(of step: StepState) -> String? {
     switch step.status {
     // The steps inside a group say what happens.
     case .running where step.isOpenGroup: items(of: step).map { "it does \($0)" }

@@ -55,6 +55,30 @@ struct LocksTests {
     #expect(tool.requests[0].url.hasSuffix("/v1/concurrency?limit=2"))
   }
 
+  @Test("names sagas by their titles, and shortens their ids to what differs")
+  func titles() async throws {
+    let waiter = "019c8a5e-7b1c-7d2e-8f3a-0123456789ac"
+    func titled(_ claim: JSON, _ title: String) -> JSON {
+      var members = claim.objectValue ?? [:]
+      members["title"] = .string(title)
+      return .object(members)
+    }
+    let page: JSON = [
+      "keys": [
+        [
+          "key": "HiSeq-1", "held": 1, "waiting": 1,
+          "holders": [titled(Self.claim("119c8a5e-7b1c-7d2e-8f3a-0123456789ab", "load"), "Run of plate P-7")],
+          "waiters": [titled(Self.claim(waiter, "load"), "Run of a plate with a very long name indeed")],
+        ]
+      ]
+    ]
+    let output = await TestTool(answers: [.json(page)]).run("locks").output
+    let lines = output.split(separator: "\n").map(String.init)
+    #expect(lines[1] == "  ▸ Run of plate P-7 119c8a5e-7b1c load, its turn has come", "\(output)")
+    #expect(lines[2].hasPrefix("  1 Run of a plate with a very ") && lines[2].contains("… 019c8a5e-7b1c load, waits"))
+    #expect(lines.allSatisfy { $0.count <= 80 }, "\(output)")
+  }
+
   @Test("asks for one key, and says when nothing holds it")
   func oneKey() async throws {
     let tool = TestTool(answers: [.json(["keys": []])])

@@ -47,6 +47,22 @@ struct TaskCommandTests {
     #expect(lines.allSatisfy { $0.count <= 80 }, "\(result.output)")
   }
 
+  @Test("names the saga of a task by its title, or by its key, before the id")
+  func names() async throws {
+    for (name, text) in [("title", "Tube TS-7"), ("sagaKey", "tube-7")] {
+      var page = Self.tasks.objectValue ?? [:]
+      page["tasks"] = .array(
+        (Self.tasks["tasks"]?.arrayValue ?? []).map { task in
+          var members = task.objectValue ?? [:]
+          members[name] = .string(text)
+          return .object(members)
+        })
+      let output = await TestTool(answers: [.json(.object(page))]).run("tasks").output
+      #expect(output.contains("    \(text), saga \(Self.saga)"), "\(output)")
+      #expect(output.split(separator: "\n").allSatisfy { $0.count <= 80 }, "\(output)")
+    }
+  }
+
   @Test("says that there is nothing, and prints the API's JSON for programs")
   func empty() async throws {
     let none: JSON = ["queues": [], "tasks": [], "more": 0]

@@ -95,6 +95,16 @@ struct WideSagaTests {
     #expect(!output.contains("What to do next") && output.contains("as it was after event 12"))
   }
 
+  @Test("A list and a drawing show the key of a saga; in a list a title comes before it")
+  func keys() async throws {
+    let keyed = Sample.summary(["key": "ORD-7"])
+    let titled = Sample.summary(["key": "ORD-8", "title": "Tube TS-8"])
+    let list = await TestTool(answers: [.json(["sagas": [keyed, titled]])]).run("list").output
+    #expect(list.contains("\n  ORD-7\n") && list.contains("\n  Tube TS-8\n") && !list.contains("ORD-8"), "\(list)")
+    let lines = SagaDrawing(saga: try Sample.response(["key": "ORD-7"]), now: Golden.now, style: .plain).lines()
+    #expect(lines.contains("  key          ORD-7"), "\(lines)")
+  }
+
   @Test("Of many commands ten are shown, and --all shows the others")
   func commands() async throws {
     let next = (0..<96).map { index -> JSON in

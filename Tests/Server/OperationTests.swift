@@ -53,6 +53,29 @@ struct OperationTests {
     }
   }
 
+  @Test func thePreviewAndTheResultsNameTheSagas() async throws {
+    let engine = FakeEngine()
+    try engine.register(
+      #"""
+      {"name": "approval", "version": 1, "title": "Tube ${input.barcode}",
+       "steps": [{"id": "approve", "timeout": "1m", "signal": {"name": "ok"}}]}
+      """#)
+    _ = try engine.start("approval", input: ["barcode": "TS-7"])
+    try await TestAPI.run(engine: engine) { api in
+      let preview = try await api.post(
+        "/v1/operations", ["verb": "pause", "filter": ["workflow": "approval"], "dryRun": true])
+      #expect(preview.json["items"]?[0]?["title"] == "Tube TS-7" && preview.json["items"]?[0]?["key"] == nil)
+      let begun = try await api.post(
+        "/v1/operations",
+        [
+          "verb": "pause", "filter": ["workflow": "approval"], "selection": preview.json["selection"] ?? .null,
+          "reason": "F2 is being defrosted", "rate": 1000,
+        ])
+      let place = try #require(begun.headers["Location"])
+      #expect(try await api.get("\(place)/sagas").json["sagas"]?[0]?["title"] == "Tube TS-7")
+    }
+  }
+
   @Test func withoutAPreviewItIsRefused() async throws {
     let engine = FakeEngine()
     _ = try waiting(1, engine)

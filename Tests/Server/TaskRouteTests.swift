@@ -51,6 +51,21 @@ struct TaskRouteTests {
     }
   }
 
+  @Test("A listed task has the title and the key of its saga")
+  func names() async throws {
+    let engine = FakeEngine()
+    try engine.register(
+      #"""
+      {"name": "load-plate", "version": 1, "timeout": "1d", "title": "Plate ${input.plate}",
+       "steps": [{"id": "load", "timeout": "1h", "task": {"queue": "robot"}, "compensation": "none"}]}
+      """#)
+    let id = try engine.start("load-plate", input: ["plate": "P-7"])
+    try await TestAPI.run(engine: engine) { api in
+      let task = try #require(try await api.get("/v1/tasks").json["tasks"]?[0])
+      #expect(task["saga"] == .string("\(id)") && task["title"] == "Plate P-7")
+    }
+  }
+
   @Test("A failure has the worker's code, and says whether the work may have happened")
   func fails() async throws {
     let engine = FakeEngine()

@@ -15,7 +15,7 @@ struct TurnRouteTests {
   static let holder = UniqueID.version7(at: start, random: (7, 11))
   static let waiter = UniqueID.version7(at: start, random: (7, 12))
 
-  static func line(_ key: String) -> TurnLine {
+  static func line(_ key: String, holder: UniqueID = TurnRouteTests.holder) -> TurnLine {
     func claim(_ saga: UniqueID, _ step: String?, takenAt: Timestamp?) -> TurnClaim {
       TurnClaim(
         saga: saga, workflow: "sequencing-run", step: step, phase: .forward, limit: 1, askedAt: start, takenAt: takenAt,
@@ -42,6 +42,20 @@ struct TurnRouteTests {
       #expect(second.json["next"] == nil)
       #expect(try await api.get("/v1/concurrency?cursor=x").status == 400)
       #expect(try await api.get("/v1/concurrency?limit=201").status == 400)
+    }
+  }
+
+  @Test("A holder has the title of its saga, if the lists have the saga")
+  func titles() async throws {
+    let engine = FakeEngine()
+    try engine.register(Samples.labelled)
+    let id = try engine.start("tube", input: ["barcode": "TS-7", "patient": "P-17"])
+    engine.show([Self.line("HiSeq-1", holder: id)])
+    try await TestAPI.run(engine: engine) { api in
+      for target in ["/v1/concurrency", "/v1/concurrency?key=HiSeq-1"] {
+        let key = try await api.get(target).json["keys"]?[0]
+        #expect(key?["holders"]?[0]?["title"] == "Tube TS-7" && key?["waiters"]?[0]?["title"] == nil)
+      }
     }
   }
 

@@ -37,15 +37,42 @@ struct ExplanationTests {
     #expect(why.next == [])
   }
 
-  @Test("More than three steps under way are counted")
+  @Test("Many steps that do the same are one fact, with what their ids have in common")
   func many() throws {
     let steps = (1...6).map { Saga.http("s\($0)", #""dependsOn": []"#) }
     var saga = try Saga("[\(steps.joined(separator: ", "))]")
     try saga.start()
+    #expect(try why(saga).sentence == "The saga runs step s1. 5 steps s* are under way.")
+    try saga.settle("s2", .unknown(StepFailure(code: "http.503", message: "busy", isRetryable: true)))
     #expect(
-      try why(saga).sentence
-        == "The saga runs step s1. Step s2 is under way. Step s3 is under way. Step s4 is under way. "
-        + "2 other steps are under way.")
+      try why(saga).sentence == "The saga waits for the next attempt of step s2. Attempt 1 failed: busy [http.503], "
+        + "and it may have happened. 5 steps s* are under way.")
+  }
+
+  @Test("A saga that is stuck at many steps names what their ids have in common")
+  func stuckPlate() throws {
+    let steps = (1...12).map { Saga.http("p1_A\($0)", #""dependsOn": [], "onFailure": "stuck""#) }
+    var saga = try Saga("[\(steps.joined(separator: ", "))]")
+    try saga.start()
+    for well in 1...12 { try saga.settle("p1_A\(well)", .failed(StepFailure(code: "EMPTY", message: "empty"))) }
+    #expect(
+      try why(saga).sentence == "The saga is stuck because step p1_A1 failed for good: empty [EMPTY]. "
+        + "The saga is also stuck at 11 other steps p1_A*.")
+  }
+
+  @Test("A plate of 96 wells has a sentence of two facts, and at most three facts name steps")
+  func plate() throws {
+    let wells = "ABCDEFGH".flatMap { row in (1...12).map { "p1_\(row)\($0)" } }
+    let others = ["d1", "d2", "d3", "d4", "d5"].map { Saga.delay($0, "1h", #""dependsOn": []"#) }
+    let signals = ["x", "y", "z"].map { Saga.signal($0, #""timeout": "2h", "dependsOn": []"#) }
+    let steps = wells.map { Saga.http($0, #""dependsOn": []"#) } + others + signals
+    var saga = try Saga("[\(steps.joined(separator: ", "))]", members: #""timeout": "9h","#)
+    try saga.start()
+    let sentence = try why(saga).sentence
+    #expect(
+      sentence == "The saga waits at step x for the signal “x-done”. 96 steps p1_* are under way. "
+        + "5 steps d* wait for their delays to end. Step y waits for the signal “y-done”. "
+        + "1 other step is under way.")
   }
 
   @Test("A step that waits for its next attempt says what the last one failed with, and that it may have happened")

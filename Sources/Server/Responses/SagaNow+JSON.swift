@@ -233,7 +233,9 @@ extension StepStage.Wait {
 
 extension ChildLink {
   fileprivate func response(_ children: [UniqueID: ChildNow]) -> SagaResponse.Step.Child {
-    .init(id: saga.description, workflow: workflow, version: version, status: children[saga]?.status.rawValue)
+    let now = children[saga]
+    return .init(
+      id: saga.description, title: now?.title, workflow: workflow, version: version, status: now?.status.rawValue)
   }
 }
 

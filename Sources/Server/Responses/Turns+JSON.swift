@@ -4,17 +4,19 @@ import Wire
 import WorkflowEngine
 
 extension TurnsResponse.Key {
-  init(_ line: TurnLine) {
+  init(_ line: TurnLine, names: [UniqueID: SagaName]) {
     self.init(
-      key: line.key, held: line.held, waiting: line.waiting, holders: line.holders.map { TurnsResponse.Claim($0) },
-      waiters: line.waiters.map { TurnsResponse.Claim($0) })
+      key: line.key, held: line.held, waiting: line.waiting,
+      holders: line.holders.map { TurnsResponse.Claim($0, names: names) },
+      waiters: line.waiters.map { TurnsResponse.Claim($0, names: names) })
   }
 }
 
 extension TurnsResponse.Claim {
-  init(_ claim: TurnClaim) {
+  init(_ claim: TurnClaim, names: [UniqueID: SagaName] = [:]) {
     self.init(
-      saga: claim.saga.description, workflow: claim.workflow, step: claim.step, phase: claim.phase.rawValue,
+      saga: claim.saga.description, title: names[claim.saga]?.title, workflow: claim.workflow, step: claim.step,
+      phase: claim.phase.rawValue,
       limit: claim.limit, askedAt: claim.askedAt, takenAt: claim.takenAt, paused: claim.isPaused)
   }
 }

@@ -46,7 +46,11 @@ extension API {
     try body.finish()
     // `finish` has refused a request without a verb or a target.
     guard let verb, let target else { throw Problem([]) }
-    if isPreview { return .json(OperationPreviewResponse(try await engine.preview(verb, target), of: verb).json) }
+    if isPreview {
+      let preview = try await engine.preview(verb, target)
+      let names = await engine.names(of: preview.items.map(\.saga))
+      return .json(OperationPreviewResponse(preview, of: verb, names: names).json)
+    }
     let begun = try await engine.begin(
       OperationRequest(
         verb, target, selection: selection,
@@ -86,7 +90,7 @@ extension API {
       guard let place = Int(digits: text) else { throw SealedCursor.malformed }
       return place
     }
-    var rows: [OperationSagasResponse.Result] = []
+    var rows: [(saga: UniqueID, result: OperationResult?)] = []
     var next: Int?
     // By place in the operation, which never changes.
     for (index, saga) in operation.plan.sagas.enumerated().dropFirst(start ?? 0) {
@@ -96,12 +100,16 @@ extension API {
         next = index
         break
       }
-      rows.append(
-        .init(
-          saga: saga.description, outcome: OperationOutcome(result).rawValue, version: result?.version,
-          code: result?.refusal?.code, message: result?.refusal?.message))
+      rows.append((saga, result))
     }
-    return .json(OperationSagasResponse(sagas: rows, next: next.map { cursor.seal("\($0)") }).json)
+    let names = await engine.names(of: rows.map(\.saga))
+    let results = rows.map { saga, result in
+      OperationSagasResponse.Result(
+        saga: saga.description, title: names[saga]?.title, key: names[saga]?.key,
+        outcome: OperationOutcome(result).rawValue, version: result?.version, code: result?.refusal?.code,
+        message: result?.refusal?.message)
+    }
+    return .json(OperationSagasResponse(sagas: results, next: next.map { cursor.seal("\($0)") }).json)
   }
 
   private func decision(
@@ -132,7 +140,7 @@ enum OperationOutcome: String, CaseIterable {
 }
 
 extension OperationPreviewResponse {
-  fileprivate init(_ preview: OperationPreview, of verb: OperatorVerb) {
+  fileprivate init(_ preview: OperationPreview, of verb: OperatorVerb, names: [UniqueID: SagaName]) {
     let refused = preview.items.count { $0.refusal != nil }
     self.init(
       dryRun: true, verb: verb.name.rawValue, request: verb.json, sagas: preview.items.count,
@@ -140,8 +148,8 @@ extension OperationPreviewResponse {
       needsApproval: preview.needsApproval,
       items: preview.items.map {
         Item(
-          saga: $0.saga.description, workflow: $0.workflow, status: $0.status?.rawValue, takes: $0.refusal == nil,
-          code: $0.refusal?.code, message: $0.refusal?.message)
+          saga: $0.saga.description, title: names[$0.saga]?.title, key: names[$0.saga]?.key, workflow: $0.workflow,
+          status: $0.status?.rawValue, takes: $0.refusal == nil, code: $0.refusal?.code, message: $0.refusal?.message)
       })
   }
 }

@@ -21,9 +21,12 @@ extension API {
     let queue = try call.query.text("queue")
     let limit = try call.query.integer("limit", in: 1...1_000, default: 100)
     let found = engine.tasks(of: queue, limit: limit)
+    let names = await engine.names(of: found.tasks.map(\.id.saga))
     let queues = engine.taskQueues.filter { queue == nil || $0.name == queue }
     return .json(
-      TasksResponse(queues: queues.map { .init($0) }, tasks: found.tasks.map { .init($0) }, more: found.more).json)
+      TasksResponse(
+        queues: queues.map { .init($0) }, tasks: found.tasks.map { .init($0, names[$0.id.saga]) }, more: found.more
+      ).json)
   }
 
   private func pollTasks(_ call: Call) async throws -> HTTPServerResponse {
@@ -118,10 +121,11 @@ extension TasksResponse.Queue {
 }
 
 extension TasksResponse.Task {
-  fileprivate init(_ task: OfferedTask) {
+  fileprivate init(_ task: OfferedTask, _ saga: SagaName?) {
     self.init(
-      id: task.id.description, queue: task.queue, saga: task.id.saga.description, step: task.id.step,
-      phase: task.id.phase.rawValue, attempt: task.id.attempt, status: task.status.rawValue,
+      id: task.id.description, queue: task.queue, saga: task.id.saga.description, title: saga?.title,
+      sagaKey: saga?.key, step: task.id.step, phase: task.id.phase.rawValue, attempt: task.id.attempt,
+      status: task.status.rawValue,
       offeredAt: task.offeredAt, deadline: task.deadline, worker: task.worker, takenAt: task.takenAt,
       heartbeatAt: task.heartbeatAt, leaseUntil: task.leaseUntil, progress: task.progress?.message)
   }

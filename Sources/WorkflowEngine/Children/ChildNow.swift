@@ -6,15 +6,20 @@ public import Values
 /// How a child is now, for those who look at its parent.
 public struct ChildNow: Sendable, Hashable {
   public let status: SagaStatus
+  /// What people see first of it; nil when it has no title.
+  public let title: String?
   /// The step on which it is stuck; nil when it is not stuck.
   public let stuckAt: String?
 
-  public init(status: SagaStatus, stuckAt: String? = nil) {
+  public init(status: SagaStatus, title: String? = nil, stuckAt: String? = nil) {
     self.status = status
+    self.title = title
     self.stuckAt = stuckAt
   }
 
-  init(_ state: SagaState) { self.init(status: state.status, stuckAt: state.blockers.first?.step) }
+  init(_ state: SagaState) {
+    self.init(status: state.status, title: state.start.title, stuckAt: state.blockers.first?.step)
+  }
 }
 
 extension Engine {

@@ -39,6 +39,23 @@ extension Engine {
     return page.adding(try await unreadIncidents(query), after: after, limit: limit)
   }
 
+  /// Returns the titles and keys of sagas, of those that the lists have. While the lists can't be read, sagas have no
+  /// names here: their ids are enough to act on them.
+  public func names(of sagas: [UniqueID]) async -> [UniqueID: SagaName] {
+    let ids = Array(Set(sagas))
+    var names: [UniqueID: SagaName] = [:]
+    do {
+      for start in stride(from: 0, to: ids.count, by: 500) {
+        for row in try await readModel.store.currentRows(Array(ids[start..<min(start + 500, ids.count)])) {
+          names[row.id] = SagaName(title: row.title, key: row.key)
+        }
+      }
+    } catch {
+      host.log.warning("Sagas are shown without their titles", ("error", "\(error)"))
+    }
+    return names
+  }
+
   /// Waits until lists have reached these positions, by shard. A shard that the store doesn't have is never reached.
   /// - Returns: false when the lists had not reached them after `longestLag`.
   public func waitUntilListed(_ positions: [Int: Int64]) async throws -> Bool {

@@ -130,6 +130,8 @@ let opsShowCommand = CommandSpec(
       query: [("outcome", "refused"), ("limit", "1000")] + (cursor.map { [("cursor", $0)] } ?? [])
     ).read()
     for result in page.sagas {
+      let name = (result.title ?? result.key).map { Layout.clip(Layout.printable($0), to: 80) }
+      if let name { invocation.terminal.line(invocation.style.bold(name)) }
       invocation.terminal.line("\(result.saga)  \(result.code ?? "")")
       invocation.terminal.line("  " + invocation.style.dim(Layout.clip(result.message ?? "", to: 78)))
     }

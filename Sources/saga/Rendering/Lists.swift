@@ -82,9 +82,9 @@ struct SagaLines {
     return flags.isEmpty ? nil : flags.map { style.colour($0.text, $0.colour) }.joined(separator: "  ")
   }
 
-  /// Returns the title and the labels in one line; nil when there are none.
+  /// Returns the title, or the key of a saga without one, and the labels in one line; nil when there are none.
   private func title(of saga: SagaSummary) -> String? {
-    let title = Layout.clip(saga.title ?? "", to: Self.width - 2)
+    let title = Layout.clip(Layout.printable(saga.title ?? saga.key ?? ""), to: Self.width - 2)
     let room = Self.width - 2 - title.count - (title.isEmpty ? 0 : 2)
     let labels = LabelText.all(saga.labels)
     // A label of a few characters would be cut to nothing useful.

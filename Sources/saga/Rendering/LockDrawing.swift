@@ -9,6 +9,7 @@ struct LockDrawing {
   let now: Timestamp
   let style: Style
   private static let width = 80
+  private static let titleWidth = 28
 
   func lines() -> [String] {
     guard !turns.keys.isEmpty else {
@@ -45,6 +46,11 @@ struct LockDrawing {
 
   private func words(of claim: TurnsResponse.Claim) -> String {
     let undo = claim.phase == "undo" ? "undo of " : ""
-    return "\(claim.saga) \(undo)\(claim.step ?? claim.workflow)"
+    let what = "\(undo)\(claim.step ?? claim.workflow)"
+    guard let title = claim.title else { return "\(claim.saga) \(what)" }
+    // People know the title; the id is cut to what tells it from the others here.
+    return "\(Layout.clip(Layout.printable(title), to: Self.titleWidth)) \(claim.saga.prefix(idWidth)) \(what)"
   }
+
+  private var idWidth: Int { ShortID.width(of: turns.keys.flatMap { $0.holders + $0.waiters }.map(\.saga)) }
 }

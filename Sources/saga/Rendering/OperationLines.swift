@@ -137,7 +137,8 @@ struct OperationPreviewLines {
     let status = style.colour(Layout.pad("\(mark.symbol) \(mark.word)", to: 14), mark.colour)
     let workflow = Layout.pad(Layout.clip(item.workflow ?? "", to: 18), to: 18)
     let line = "\(item.saga)  \(status) \(workflow) \(item.code ?? "")"
-    guard let message = item.message else { return [Layout.trimmingEnd(line)] }
-    return [line, "  " + style.dim(Layout.clip(message, to: 78))]
+    let name = (item.title ?? item.key).map { ["  " + style.bold(Layout.clip(Layout.printable($0), to: 78))] } ?? []
+    guard let message = item.message else { return [Layout.trimmingEnd(line)] + name }
+    return [line] + name + ["  " + style.dim(Layout.clip(message, to: 78))]
   }
 }

@@ -63,6 +63,7 @@ struct SagaDrawing {
       let what = parent.phase == "undo" ? "the undo of step" : "step"
       facts.append(("child of", "\(parent.id), \(what) \(parent.step)"))
     }
+    if let key = saga.key { facts.append(("key", Layout.printable(key))) }
     if !saga.labels.isEmpty { facts.append(("labels", LabelText.all(saga.labels))) }
     if !saga.tags.isEmpty { facts.append(("tags", saga.tags.joined(separator: ", "))) }
     // The steps and the output below say this of a completed saga.

@@ -1,4 +1,5 @@
 import Wire
+import WorkflowEngine
 
 /// Steps that do the same side by side, as the wells of a plate: drawn as one line.
 struct SiblingFold {
@@ -23,7 +24,7 @@ struct SiblingFold {
       } else {
         for group in named(indexes, steps) {
           folds.append(
-            (group[0], SiblingFold(name: common(group.map { steps[$0].id }), steps: group.map { steps[$0] })))
+            (group[0], SiblingFold(name: CommonName.of(group.map { steps[$0].id }), steps: group.map { steps[$0] })))
         }
       }
     }
@@ -74,20 +75,5 @@ struct SiblingFold {
     }
     guard groups.count <= mostNames, groups.values.allSatisfy({ $0.count >= fewest }) else { return [indexes] }
     return groups.values.sorted { $0[0] < $1[0] }
-  }
-
-  /// Returns what all ids have in common, with a star for the rest: `w*_read` of w1_read and w2_read.
-  private static func common(_ ids: [String]) -> String {
-    guard let first = ids.first else { return "*" }
-    let prefix = ids.reduce(first[...]) { shared, id in
-      shared.prefix(zip(shared, id).prefix { $0 == $1 }.count)
-    }
-    let rests = ids.map { $0.dropFirst(prefix.count) }
-    let suffix = rests.dropFirst().reduce(rests.first ?? "") { shared, rest in
-      shared.suffix(zip(shared.reversed(), rest.reversed()).prefix { $0 == $1 }.count)
-    }
-    // A digit that all numbers happen to share is part of the number.
-    let ending = suffix.drop { $0.isNumber || $0.isLetter && suffix.first?.isNumber == true }
-    return "\(prefix)*\(ending)"
   }
 }

@@ -150,7 +150,7 @@ struct StepWords {
 
   /// `deliver-results 019c…: stuck`
   private func line(of child: SagaResponse.Step.Child) -> String {
-    "\(child.workflow) \(child.id)" + (child.status.map { ": \($0)" } ?? "")
+    "\(Layout.printable(child.title ?? child.workflow)) \(child.id)" + (child.status.map { ": \($0)" } ?? "")
   }
 
   /// `40%, thawing the plate (12s ago)`

@@ -40,7 +40,8 @@ struct TaskLines {
     let what = (task.phase == "undo" ? "undo of " : "") + task.step + (task.attempt > 1 ? ", try \(task.attempt)" : "")
     let head = style.colour("\(mark.symbol) \(Layout.pad(mark.word, to: 8))", mark.colour)
     let line = "\(head) \(Layout.pad(Layout.clip(task.queue, to: Self.queueWidth), to: Self.queueWidth)) \(what)"
-    var facts = ["saga \(task.saga)", "offered \(ago(task.offeredAt))"]
+    let name = (task.title ?? task.sagaKey).map { [Layout.printable($0)] } ?? []
+    var facts = name + ["saga \(task.saga)", "offered \(ago(task.offeredAt))"]
     if let worker = task.worker {
       facts.append("worker \(worker)" + (task.takenAt.map { " since \(TimeText.duration(now - $0))" } ?? ""))
       facts.append(task.heartbeatAt.map { "last heartbeat \(ago($0))" } ?? "no heartbeat yet")

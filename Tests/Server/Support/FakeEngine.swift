@@ -318,6 +318,17 @@ final class FakeEngine: SagaEngine {
     }
   }
 
+  func names(of sagas: [UniqueID]) async -> [UniqueID: SagaName] {
+    contents.withLock { contents in
+      var names: [UniqueID: SagaName] = [:]
+      for id in sagas {
+        guard let start = contents.sagas[id]?.state.start else { continue }
+        names[id] = SagaName(title: start.title, key: start.idempotencyKey)
+      }
+      return names
+    }
+  }
+
   func childrenNow(of children: [ChildLink]) async throws -> [UniqueID: ChildNow] {
     contents.withLock { Self.childrenNow(of: children, $0) }
   }

@@ -26,10 +26,11 @@ extension ConsoleTests {
       #expect(try await data(of: "sagaStarted", site, saga)["saga"]?["input"]?.text() == input)
 
       // 2. The page shows the stored digits, in the input and in the event.
+      try await page.wait("document.querySelector('details.event').open = true")
       for digits in ["3544790567247868102", "1.10", "1E-30", "-0", "0.12345678901234567890123", "9007199254740993"] {
         try await page.waitForText(digits, in: "section[aria-label='Input and output']")
         try await page.wait(
-          "document.querySelector('details.event pre').textContent.includes(\(JSON.string(digits).text()))")
+          "document.querySelector('details.event pre')?.textContent.includes(\(JSON.string(digits).text()))")
       }
 
       // 3. A signal, by a form made from its schema.

@@ -118,6 +118,20 @@ struct NoticeMakerTests {
     await running.stop()
   }
 
+  @Test("The title comes first, and the notice has the title and the key")
+  func title() async throws {
+    let store = MemoryStore(environment: .system)
+    let running = try await RunningEngine(store, ScriptedExecutor { _ in .failed(Self.refused) })
+    let titled = Workflow.of(Workflow.step("a"), members: #""title": "Tube ${input.barcode}","#)
+    _ = try await running.engine.register(titled, by: "test")
+    let id = try await running.start(input: ["barcode": "TS-7"], key: "tube-7").id
+    _ = try await running.end(of: id)
+    let told = try #require(try await notices(store, id, maker(running, store)).first)
+    #expect(told.summary.hasPrefix("Tube TS-7 (saga \(id) of spec) is compensated"))
+    #expect(told.details["title"] == "Tube TS-7" && told.details["key"] == "tube-7")
+    await running.stop()
+  }
+
   @Test("A failure that does not stop the saga makes no notice; a compensated saga makes one if it is wanted")
   func compensated() async throws {
     let store = MemoryStore(environment: .system)
