@@ -1,5 +1,6 @@
 // The REST API. An answer with an error status becomes a Problem with the code of the API.
 import { read, write } from "./json.js";
+import { onTabs, tellTabs } from "./tabs.js";
 
 export class Problem extends Error {
   constructor(status, body) {
@@ -15,10 +16,22 @@ export class Problem extends Error {
 }
 
 let user = localStorage.getItem("saga.user") ?? "";
+// Another tab has another name.
+addEventListener("storage", ({ key, newValue }) => {
+  if (key !== "saga.user") return;
+  user = newValue ?? "";
+  dispatchEvent(new Event("saga-user"));
+});
 // What the engine says of the caller. Null until it has answered.
 let me = null;
+/** Whether the engine has said who the caller is. */
+export const knowsCaller = () => me !== null;
 /** The caller that has signed in; null on an engine without keys. */
 export const caller = () => (me && me.signIn !== "notNeeded" ? me : null);
+// The roles that have a permission, as in the engine's table. The engine decides; the console offers nothing that it would refuse.
+const rolesWith = { operate: ["operator", "admin"], administer: ["admin"] };
+/** Whether the caller may do this: `operate` or `administer`. */
+export const may = (permission) => !me || me.roles.some((role) => rolesWith[permission].includes(role.split(":")[0]));
 /** The name for the history: the owner of the key, or what the person has entered. */
 export const userName = () => caller()?.person ?? user;
 export function setUser(name) {
@@ -31,6 +44,11 @@ const headerText = (text) => String.fromCharCode(...new TextEncoder().encode(tex
 
 /** The newest `Saga-Seen`: a list with this value shows the effect of the last command. */
 let seen = null;
+onTabs("seen", (message) => { seen = message.seen; });
+
+let lastAnswer = 0;
+/** When the engine answered the last request with what was asked for, in ms. */
+export const answeredAt = () => lastAnswer;
 
 async function send(method, path, { body, headers = {}, withStatus = false } = {}) {
   let response;
@@ -62,7 +80,11 @@ async function send(method, path, { body, headers = {}, withStatus = false } = {
     if (problem.status === 401 && caller() && !path.startsWith("/v1/session")) dispatchEvent(new Event("saga-signed-out"));
     throw problem;
   }
-  if (method !== "GET" && response.headers.get("Saga-Seen")) seen = response.headers.get("Saga-Seen");
+  lastAnswer = Date.now();
+  if (method !== "GET" && response.headers.get("Saga-Seen")) {
+    seen = response.headers.get("Saga-Seen");
+    tellTabs({ kind: "seen", seen });
+  }
   return withStatus ? { status: response.status, value } : value;
 }
 
@@ -76,6 +98,7 @@ export async function whoAmI() {
 }
 export async function signIn(key) {
   me = await post("/v1/session", { key });
+  tellTabs({ kind: "session" });
 }
 /** How people sign in at this engine. */
 export const signInOptions = () => get("/v1/session");
@@ -84,8 +107,12 @@ export const beginSignIn = async () => (await post("/v1/session/provider", {})).
 /** Ends it with what the provider has added to the console's address. */
 export async function finishSignIn(code, state) {
   me = await post("/v1/session/provider/finish", { code, state });
+  tellTabs({ kind: "session" });
 }
-export const signOut = () => post("/v1/session/end", {});
+export async function signOut() {
+  await post("/v1/session/end", {});
+  tellTabs({ kind: "session", hasEnded: true });
+}
 
 const part = encodeURIComponent;
 
@@ -150,11 +177,29 @@ export const tasks = () => get("/v1/tasks?limit=200");
 export const stats = () => get("/v1/stats");
 export const readiness = () => get("/readyz");
 
+/** A page of what people did, the newest first. */
+export const audit = (parameters) => get(`/v1/audit${query({ ...parameters, sort: "-at", limit: 50 })}`);
+/** Checks the chains of all events. */
+export const verifyAudit = () => post("/v1/audit/verify", {});
+
+export const notices = () => get("/v1/notices");
+export const testNotice = (destination) => post("/v1/notices/test", { destination });
+/** Sends notices again that were given up: the one with this id, or all. */
+export const resendNotices = (destination, id) => post("/v1/notices/resend", { destination, ...(id ? { id } : {}) });
+
+/** How far the lists are behind. */
+export const projections = () => get("/v1/projections");
+export const rebuildProjections = () => post("/v1/projections/rebuild", {});
+
 /** Returns null when the engine runs without Kafka. The metrics say so; /v1/echo would answer with an error, which the browser logs. */
 export async function echo() {
   const metrics = await fetch("/metrics").then((response) => response.text());
   return metrics.includes("\ntracseq_echo_") ? get("/v1/echo") : null;
 }
+
+/** The same on an engine that runs with Kafka. */
+export const echoState = () => get("/v1/echo");
+export const rewindEcho = (body) => post("/v1/echo/rewind", body);
 
 /** Returns a function that gives each body its idempotency key: the same body again is the same request, as after a lost answer. */
 export function keyed() {

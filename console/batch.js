@@ -7,7 +7,7 @@ import { badge, icon } from "./icons.js";
 import { nearest } from "./json.js";
 import { idsOf, titleAndID } from "./labels.js";
 import { later } from "./live.js";
-import { askUser, problemBox, verbLabel } from "./verbs.js";
+import { actsAs, askUser, problemBox, verbLabel } from "./verbs.js";
 
 const verbs = ["retry", "run-now", "pause", "resume", "extend", "skip", "resolve", "rewind", "compensate", "cancel", "abandon"];
 const dangerous = ["compensate", "cancel", "abandon", "rewind"];
@@ -54,13 +54,14 @@ function build(target, steps, first, close) {
         required: needsStep.includes(verb), oninput: changed });
     }
     if (verb === "resolve") {
-      parts.outcome = h("select", { id: "batch-outcome", onchange: () => { showOutput(); look(); } }, found.map(([value, text]) => h("option", { value }, text)));
+      parts.outcome = h("select", { id: "batch-outcome", onchange: () => { showOutput(); look(); } },
+        h("option", { value: "" }, "Choose …"), found.map(([value, text]) => h("option", { value }, text)));
     }
     if (verb === "extend") parts.by = h("input", { type: "text", id: "batch-by", placeholder: "30m", required: true, autocomplete: "off", oninput: changed });
     const output = h("div.field");
     const showOutput = () => {
       parts.output = verb === "skip" || verb === "resolve" && parts.outcome.value === "happened"
-        ? jsonForm({}, "Output for later steps, the same for each saga") : null;
+        ? jsonForm("Output for later steps, the same for each saga") : null;
       put(output, parts.output?.element);
       parts.output?.element.querySelector("textarea").addEventListener("input", changed);
     };
@@ -74,11 +75,15 @@ function build(target, steps, first, close) {
     button.textContent = verbLabel(verb);
   };
 
+  /** What a person has to enter before the request is whole. */
+  const missing = () => (parts.step?.required && !parts.step.value.trim() ? "Enter a step." : parts.by && !parts.by.value.trim() ? "Enter a duration."
+    : parts.outcome?.value === "" ? "Choose what you found." : parts.output?.element.querySelector("textarea").value.trim() === "" ? "Enter the output, {} if there is none." : null);
+
   /** The body of the request; null while something is missing. */
   const request = () => {
     const body = { verb: select.value, ...target };
     const step = parts.step?.value.trim();
-    if (parts.step?.required && !step || parts.by && !parts.by.value.trim()) return null;
+    if (missing()) return null;
     if (step) body.step = step;
     if (parts.outcome) body.outcome = parts.outcome.value;
     if (parts.by) body.by = parts.by.value.trim();
@@ -98,7 +103,7 @@ function build(target, steps, first, close) {
     try {
       const body = request();
       put(outcome);
-      put(count, body ? "Checking each saga …" : parts.by ? "Enter a duration." : "Enter a step.");
+      put(count, missing() ?? "Checking each saga …");
       if (!body) return;
       const answer = await api.previewOperation(body);
       if (turn !== asked || !count.isConnected) return;
@@ -167,7 +172,7 @@ function build(target, steps, first, close) {
     h("div.row", field("Sagas a second", rate), field("Full rate after", ramp, "The rate rises evenly over this time, for example 30s. With 0s it is full at once.")), time,
     field("Reason", reason, "The history of each saga keeps it, with your name."),
     problem,
-    h("div.actions", h("span.hint", `As ${api.userName()}`), h("button", { type: "button", onclick: () => close() }, "Not now"), button));
+    h("div.actions", actsAs(), h("button", { type: "button", onclick: () => close() }, "Not now"), button));
 }
 
 /** A list of sagas that unfolds. */

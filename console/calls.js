@@ -1,6 +1,7 @@
 // What a step sent to its participant, and what was answered. The engine masks secrets before it answers.
 import * as api from "./api.js";
 import { h, put } from "./dom.js";
+import { copyButton, shellQuoted } from "./copy.js";
 import { duration, time } from "./format.js";
 import { NotJSON, pretty, read, shownText } from "./json.js";
 import { problemBox } from "./verbs.js";
@@ -40,9 +41,28 @@ function entry(call) {
   return h("details.event.call",
     h("summary", h("span.event-type", words), h("span.event-more", status, word, took, note),
       time(call.at, { short: true })),
-    h("h4", "Sent"), call.sent ? block(sentLines(call.sent), call.sent.body) : h("p.quiet", call.endedAt ? "Nothing: the attempt ended before the call was made." : "Nothing yet."),
+    h("h4", "Sent", copies(call)), call.sent ? block(sentLines(call.sent), call.sent.body) : h("p.quiet", call.endedAt ? "Nothing: the attempt ended before the call was made." : "Nothing yet."),
     h("h4", "Answered"), call.answered && block(answeredLines(call.answered), call.answered.body),
     call.error ? h("p", h("code", call.error.code), " ", call.error.message) : !call.answered && h("p.quiet", call.endedAt ? "Nothing." : "Not yet."));
+}
+
+/** Copies of the key under which the participant knows the call, and of a command line that sends the same again. */
+function copies(call) {
+  const sent = call.sent;
+  const key = sent?.headers.find(({ name }) => name.toLowerCase() === "idempotency-key")?.value;
+  const line = curlLine(sent);
+  return [key && ["key", key], line && ["curl", line]].filter(Boolean).map(([name, text]) => h("span.copies", name, copyButton(name === "key" ? "the key" : "the curl line", text)));
+}
+
+/**
+ * The request as a line for a shell, in which `$SERVICE` is the address of the service. A header whose value is masked is left
+ * out. Null for another kind of call, and for a body that is not whole.
+ */
+function curlLine(sent) {
+  if (!sent?.method || sent.kind === "kafka" || sent.body?.cut) return null;
+  const service = sent.service.toUpperCase().replace(/[^A-Z0-9]/g, "_");
+  const headers = sent.headers.filter(({ value }) => !value.includes("***")).map(({ name, value }) => ` -H ${shellQuoted(`${name}: ${value}`)}`).join("");
+  return `curl -X ${sent.method} "$${service}"${shellQuoted(sent.path)}${headers}${sent.body ? ` --data-binary ${shellQuoted(sent.body.text)}` : ""}`;
 }
 
 const fields = (headers) => headers.map(({ name, value }) => `${name}: ${value}`);

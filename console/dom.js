@@ -39,27 +39,87 @@ function append(element, children) {
   }
 }
 
+// What a control is called: the same name after its place was drawn again is the same control.
+const nameOf = (node) => node.id || node.dataset.key || node.getAttribute("href")
+  || (node.localName === "summary" && node.parentElement.dataset.key && `summary ${node.parentElement.dataset.key}`)
+  || (node.hasAttribute("tabindex") && node.getAttribute("aria-label"));
+
+/** The place of a control in a part of the page, to find it again after the part was drawn again. */
+function placeOf(node, part) {
+  const name = nameOf(node);
+  const path = [];
+  for (let one = node; one !== part; one = one.parentElement) path.unshift([...one.parentElement.children].indexOf(one));
+  const same = name ? namesakes(part, name) : [];
+  return { name, order: same.indexOf(node), path, tag: node.localName };
+}
+const namesakes = (part, name) => [...part.querySelectorAll("[id],[data-key],[href],summary,[tabindex]")].filter((node) => nameOf(node) === name);
+
+/** Focuses the control that was at a place; when there is none any more, the part itself, so that the keyboard stays near. */
+function focusAgain(part, { name, order, path, tag }) {
+  let found = null;
+  if (name) {
+    const same = namesakes(part, name);
+    found = same[order] ?? same.at(-1);
+  } else {
+    found = path.reduce((node, index) => node?.children[index], part);
+    if (found?.localName !== tag) found = null;
+  }
+  found?.focus({ preventScroll: true });
+  if (found && document.activeElement === found) return;
+  part.tabIndex = -1;
+  part.focus({ preventScroll: true });
+}
+
 /** Replaces the content of an element, unless it is the same. The keyboard focus stays on the same control. */
 export function put(place, ...children) {
   const fresh = document.createElement(place.tagName);
   append(fresh, children);
+  if (fresh.querySelector(".placeholder")) knownAt.delete(place);
+  else isFresh(place);
   if (fresh.childNodes.length === place.childNodes.length && !place.dataset.acts) {
     const same = [...fresh.childNodes].every((node, index) => node.isEqualNode(place.childNodes[index]));
     if (same) return;
   }
-  const active = place.contains(document.activeElement) ? document.activeElement : null;
-  const key = active && (active.id || active.dataset.key || active.getAttribute("href"));
+  const active = document.activeElement;
+  const where = active !== place && place.contains(active) ? placeOf(active, place) : null;
   const open = new Set([...place.querySelectorAll("details[open][data-key]")].map((node) => node.dataset.key));
   place.replaceChildren(...fresh.childNodes);
   for (const node of place.querySelectorAll("details[data-key]")) if (open.has(node.dataset.key)) node.open = true;
-  if (!key) return;
-  const again = [...place.querySelectorAll("[id],[data-key],[href]")].find(
-    (node) => node.id === key || node.dataset.key === key || node.getAttribute("href") === key);
-  again?.focus({ preventScroll: true });
+  if (where) focusAgain(place, where);
+}
+
+// When the parts of the page were last known, by their elements, in ms. A part that is still loading is not known.
+const knownAt = new WeakMap();
+
+/** Notes that a part of the page is as the engine has it now. */
+export function isFresh(place) {
+  knownAt.set(place, Date.now());
+  place.classList.remove("stale");
+  if (place.previousElementSibling?.matches(".as-of")) place.previousElementSibling.remove();
+}
+
+/** Notes that nothing is known of a part of the page, though it has content. */
+export const forget = (place) => knownAt.delete(place);
+
+/**
+ * Shows that a part of the page could not be read again. What was known stays, grey, with its time; a part of which nothing
+ * was known shows the problem.
+ * @param note the time and the problem, as elements
+ */
+export function isStale(place, note) {
+  const at = knownAt.get(place);
+  if (at === undefined) return false;
+  if (place.previousElementSibling?.matches(".as-of")) place.previousElementSibling.remove();
+  place.classList.add("stale");
+  place.before(h("div.as-of", note(new Date(at).toISOString())));
+  return true;
 }
 
 /** A name and its value, for a list of facts. */
 export const fact = (name, ...content) => h("div", h("dt", name), h("dd", content));
+
+/** An error code, with a link to the page that explains it. */
+export const codeLink = (code) => h("a", { href: `/errors/${encodeURIComponent(code)}`, target: "_blank", rel: "noopener" }, h("code", code));
 
 /** Announces a change to a screen reader. */
 export function say(text) {
@@ -70,15 +130,28 @@ export function say(text) {
 let count = 0;
 export const newID = (prefix = "id") => `${prefix}-${++count}`;
 
-/** A modal dialog. `build(close)` returns its content. Afterwards the focus returns to where it was. */
-export function dialog(title, build, { wide = false } = {}) {
+/** Closes the dialogs of a page that is left. */
+export function closeDialogs() {
+  for (const one of document.querySelectorAll("dialog[open]:not([data-stays])")) one.close();
+}
+
+/**
+ * A modal dialog. `build(close)` returns its content. Afterwards the focus returns to where it was.
+ * @param stays whether it stays open when the page behind it changes
+ */
+export function dialog(title, build, { wide = false, stays = false } = {}) {
   const before = document.activeElement;
+  const part = document.getElementById("main");
+  const where = part.contains(before) && before !== part ? placeOf(before, part) : null;
   const id = newID("title");
-  const element = h("dialog", { "aria-labelledby": id, class: wide ? "wide" : "" });
+  const element = h("dialog", { "aria-labelledby": id, class: wide ? "wide" : "", "data-stays": stays });
   let result;
+  let over = () => {};
+  // A hidden tab gets its close event when it is shown.
   const close = (value) => {
     result = value;
     element.close();
+    over();
   };
   element.append(
     h("div.dialog-head", h("h2", { id }, title),
@@ -88,14 +161,16 @@ export function dialog(title, build, { wide = false } = {}) {
   element.showModal();
   (element.querySelector("[autofocus]") ?? element.querySelector("input,textarea,select,button:not(.plain)"))?.focus();
   return new Promise((resolve) => {
-    element.addEventListener("close", () => {
+    over = () => {
+      if (!element.isConnected) return;
       element.remove();
-      // A list that was drawn again meanwhile has another element for the same thing.
-      const key = before?.dataset.key;
-      const again = before?.isConnected ? before : key && document.querySelector(`[data-key="${CSS.escape(key)}"]`);
-      again?.focus();
+      // The page behind may have been drawn again meanwhile.
+      if (before?.isConnected && before !== document.body) before.focus();
+      else if (where) focusAgain(part, where);
+      if (document.activeElement === document.body) part.focus({ preventScroll: true });
       resolve(result);
-    });
+    };
+    element.addEventListener("close", over);
   });
 }
 

@@ -6,7 +6,7 @@ import { badge, stateWord } from "./icons.js";
 import { nearest } from "./json.js";
 import { idsOf, labelChips } from "./labels.js";
 import { plate, plateSize } from "./plate.js";
-import { problemBox } from "./verbs.js";
+import { failed } from "./verbs.js";
 
 // More children than this are a grid of cells.
 const mostLines = 12;
@@ -75,6 +75,6 @@ export async function showChildren(place, id, { isInner = false } = {}) {
     return put(place, h("details.family", { open: known?.open ?? true }, h("summary", `${plural(total, "child saga")}: ${counts(page.facets)}`), tools,
       isMany && !here.isList ? plate(sagas.map(cell), "Child sagas") : h("ul", sagas.map((one) => branch(one, idsOf(sagas)))), pager));
   } catch (problem) {
-    return put(place, problemBox(problem));
+    return failed(place, problem);
   }
 }

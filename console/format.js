@@ -2,9 +2,7 @@
 import { h } from "./dom.js";
 import { isNumber, nearest } from "./json.js";
 
-const local = new Intl.DateTimeFormat(undefined, {
-  year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", second: "2-digit" });
-const localTime = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+const zones = new Intl.DateTimeFormat("en-GB", { timeZoneName: "short" });
 const numbers = new Intl.NumberFormat();
 
 export const number = (value) => (typeof value === "number" ? numbers.format(value) : isNumber(value) ? String(value) : "–");
@@ -43,17 +41,25 @@ export function ago(moment) {
 
 const utc = (moment) => `${new Date(moment).toISOString().replace("T", " ").replace("Z", "")} UTC`;
 
-/** A time in the local zone; its title has UTC. */
+const two = (value) => String(value).padStart(2, "0");
+
+/** The name of the local zone at a time: `CET`, `GMT+8`, `UTC`. */
+export const zone = (date = new Date()) => zones.formatToParts(date).find((part) => part.type === "timeZoneName").value;
+
+const clock = (date) => `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())} ${zone(date)}`;
+const local = (date) => `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())} ${clock(date)}`;
+
+/** A time in the local zone, which it names: `2026-11-25 18:41:16 CET`, or short, without the day. Its title has UTC. */
 export function time(moment, { short = false } = {}) {
   if (!moment || Number.isNaN(Date.parse(moment))) return "–";
   const date = new Date(moment);
-  return h("time.num", { datetime: moment, title: utc(moment) }, (short ? localTime : local).format(date));
+  return h("time.num", { datetime: moment, title: utc(moment) }, (short ? clock : local)(date));
 }
 
 /** How long ago a time is, or how far ahead; the text is updated each second. */
 export function since(moment) {
   if (!moment || Number.isNaN(Date.parse(moment))) return "–";
-  return h("time.num", { datetime: moment, title: `${local.format(new Date(moment))} · ${utc(moment)}`, "data-since": "" },
+  return h("time.num", { datetime: moment, title: `${local(new Date(moment))} · ${utc(moment)}`, "data-since": "" },
     ago(moment));
 }
 

@@ -170,7 +170,7 @@ spans.length > mostLines && h("p.hint", `The first ${mostLines} of ${spans.lengt
 const sign = (span) => ({ succeeded: "✓", failed: "✕", unknown: "?" })[span.outcome] ?? "…";
 
 const words = { over: "ended", cut: "cut off by the end of the saga", notMade: "not made" };
-const result = (span) => (span.outcome ? [words[span.outcome] ?? span.outcome, span.code].filter(Boolean).join(" ") : "under way");
+const result = (span) => (span.code === "saga.waitEnded" ? "ended: the saga turned back" : span.outcome ? [words[span.outcome] ?? span.outcome, span.code].filter(Boolean).join(" ") : "under way");
 
 function describe(span) {
   const what = span.kind === "attempt" ? `attempt ${span.attempt}` : kinds[span.kind];

@@ -28,6 +28,10 @@ const shapes = {
     s("circle", { cx: 8, cy: 8, r: 6.2, fill: "none", stroke: "currentColor", "stroke-width": 1.4 }),
     s("path", { d: "M4.8 8h6.4", stroke: "currentColor", "stroke-width": 2 }),
   ],
+  over: () => [
+    s("circle", { cx: 8, cy: 8, r: 6.2, fill: "none", stroke: "currentColor", "stroke-width": 1.4 }),
+    s("rect", { x: 5.6, y: 5.6, width: 4.8, height: 4.8, fill: "currentColor" }),
+  ],
   bars: () => s("path", { d: "M3.5 2.5h3v11h-3zM9.5 2.5h3v11h-3z", fill: "currentColor" }),
   clock: () => [
     s("circle", { cx: 8, cy: 8, r: 6.4, fill: "none", stroke: "currentColor", "stroke-width": 1.7 }),
@@ -47,6 +51,8 @@ const looks = {
   pending: ["ring", "quiet"], backingOff: ["glass", "late"], waiting: ["clock", "wait"], succeeded: ["check", "good"],
   failed: ["cross", "bad"], skipped: ["dash", "quiet"], undoing: ["back", "undo"], undone: ["undone", "undo"],
   undoFailed: ["stop", "bad"],
+  // A wait that the saga ended when it turned back: not a failure of its own.
+  ended: ["over", "quiet"],
   // Of operations.
   finished: ["check", "good"], stopped: ["cross", "quiet"], declined: ["dash", "quiet"],
 };
@@ -54,6 +60,9 @@ const looks = {
 const words = {
   held: "held back", backingOff: "backing off", undoFailed: "undo failed", retrying: "being tried again",
 };
+
+/** The status of a step or an item as it is shown. */
+export const shownStatus = ({ status, error }) => (status === "failed" && error?.code === "saga.waitEnded" ? "ended" : status);
 
 export const stateWord = (state) => words[state] ?? state;
 export const stateTone = (state) => looks[state]?.[1] ?? "quiet";
@@ -68,6 +77,9 @@ export function icon(name) {
 export function glyph(state, x, y) {
   return s("g", { transform: `translate(${x} ${y})` }, shapes[looks[state]?.[0] ?? "dash"]());
 }
+
+/** An icon and a word in the colour of a tone. */
+export const sign = (tone, shape, word) => h("span.badge", { class: `tone-${tone}` }, icon(shape), h("span", word));
 
 /** A status as icon and word. */
 export function badge(state, extra) {

@@ -6,7 +6,7 @@ import { number, plural, shortID, since, time } from "./format.js";
 import { badge } from "./icons.js";
 import { idsOf, knownAs, titleAndID } from "./labels.js";
 import { counted } from "./needs.js";
-import { act, problemBox, verbLabel } from "./verbs.js";
+import { act, failed, verbLabel } from "./verbs.js";
 
 const mostSagas = 20;
 const tones = { stuck: "bad", held: "bad", overdue: "late", paused: "quiet", retrying: "late" };
@@ -71,7 +71,7 @@ async function unfold(details, incident) {
     unfolded.set(incident.id, sagas);
     put(place, list(sagas, incident));
   } catch (problem) {
-    put(place, problemBox(problem));
+    failed(place, problem);
   }
 }
 

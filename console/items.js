@@ -3,7 +3,7 @@ import * as api from "./api.js";
 import { stepCalls } from "./calls.js";
 import { dialog, h, put } from "./dom.js";
 import { number } from "./format.js";
-import { badge, stateIcon, stateTone, stateWord } from "./icons.js";
+import { badge, shownStatus, stateIcon, stateTone, stateWord } from "./icons.js";
 import { itemCounts, itemsWords } from "./item-words.js";
 import { shownText, write } from "./json.js";
 import { childLink } from "./family.js";
@@ -133,9 +133,9 @@ export function itemList(saga, stepID, done, definition) {
   const entry = (item) => {
     const error = item.undo?.error ?? item.error;
     const tries = item.undo ? `${number(item.attempt)} + ${number(item.undo.attempt)} undo` : number(item.attempt);
-    return h(`li.item.tone-${stateTone(item.status)}`, { "data-item": item.id },
-      h("div.item-head", stateIcon(item.status), h("button.plain.item-key", { type: "button", "data-key": `item ${item.id}`,
-        "aria-label": `Details of ${item.id}`, onclick: () => details(item) }, keyOf(stepID, item)), h("span.item-state", stateWord(item.status))),
+    return h(`li.item.tone-${stateTone(shownStatus(item))}`, { "data-item": item.id },
+      h("div.item-head", stateIcon(shownStatus(item)), h("button.plain.item-key", { type: "button", "data-key": `item ${item.id}`,
+        "aria-label": `Details of ${item.id}`, onclick: () => details(item) }, keyOf(stepID, item)), h("span.item-state", stateWord(shownStatus(item)))),
       item.action.kind !== "delay" && item.action.kind !== "signal" && h("div.quiet", "attempts ", tries),
       error && h("div.reason", h("code", error.code), " ", error.message,
         item.error?.outcome === "unknown" && " It may have happened."),
@@ -153,7 +153,7 @@ export function itemList(saga, stepID, done, definition) {
   };
 
   const details = (item) => dialog(`Item ${item.id}`, () => [
-    h("p", badge(item.status), item.undo && h("span.quiet", ` undo ${stateWord(item.undo.status)}`)),
+    h("p", badge(shownStatus(item)), item.undo && h("span.quiet", ` undo ${stateWord(item.undo.status)}`)),
     undoText(item.undo), item.child && h("p", childLink(item.child)),
     (["http", "kafka", "task", "workflow"].includes(item.action.kind) || item.undo?.attempt > 0) && [h("h3", "Calls"), stepCalls(saga().id, item.id)],
     h("h3", "Details"), payload(item),

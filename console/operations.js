@@ -1,12 +1,13 @@
 // A verb on many sagas, as the engine does it: all of them, and one with what came of it.
 import * as api from "./api.js";
-import { dialog, fact, field, h, put, say } from "./dom.js";
-import { duration, number, plural, shortID, since, time } from "./format.js";
+import { copyButton } from "./copy.js";
+import { dialog, fact, field, h, isFresh, put, say } from "./dom.js";
+import { duration, number, plural, shortID, time } from "./format.js";
 import { badge, icon } from "./icons.js";
 import { pretty } from "./json.js";
 import { idsOf, titleAndID } from "./labels.js";
-import { gently, listen } from "./live.js";
-import { askUser, problemBox, verbLabel } from "./verbs.js";
+import { gently, listen, whenShown } from "./live.js";
+import { actsAs, askUser, failed, problemBox, verbLabel } from "./verbs.js";
 
 const statuses = ["waiting", "running", "finished", "stopped", "declined"];
 const sagaStatuses = ["running", "compensating", "stuck", "completed", "compensated", "abandoned"];
@@ -35,22 +36,22 @@ function sagasAddress(filter, more = {}) {
   return `#/sagas${search.size ? `?${search}` : ""}`;
 }
 
-export function operationsPage(main, { parameters, go }) {
+export function operationsPage(main, { parameters, go, kept }) {
   const status = statuses.includes(parameters.get("status")) ? parameters.get("status") : "";
   const list = h("div");
   const pager = h("nav.pager", { "aria-label": "Pages of the list" });
-  const cursors = [""];
+  const cursors = kept?.cursors ?? [""];
   main.append(h("h1", "Operations"),
     h("div.chips", { role: "group", "aria-label": "Status" }, ["", ...statuses].map((one) =>
       h("button.chip", { type: "button", "aria-pressed": String(one === status), "data-key": `chip ${one || "all"}`,
         onclick: () => go(one && one !== status ? `#/operations?status=${one}` : "#/operations") }, one ? badge(one) : h("span.badge.tone-quiet", "all")))),
     h("section", { "aria-label": "List of operations" }, list), pager);
   put(list, h("p.quiet.placeholder", "Loading …"));
-  let timer = null;
+  let cancel = () => {};
   let isLeft = false;
 
   const load = async () => {
-    clearTimeout(timer);
+    cancel();
     try {
       const page = await api.operations({ status, cursor: cursors.at(-1), limit: 50 });
       if (isLeft) return;
@@ -64,11 +65,11 @@ export function operationsPage(main, { parameters, go }) {
         (page.next || cursors.length > 1) && h("span.quiet", `Page ${cursors.length}`),
         page.next && h("button", { type: "button", "data-key": "next", onclick: turn(() => cursors.push(page.next)) }, "Next page →"));
       // A running operation shows its progress each second; a new one appears within 4 seconds.
-      timer = setTimeout(load, page.operations.some((one) => one.status === "running") ? 1000 : 4000);
+      cancel = whenShown(load, page.operations.some((one) => one.status === "running") ? 1000 : 4000);
     } catch (problem) {
       if (isLeft) return;
-      put(list, problemBox(problem));
-      timer = setTimeout(load, 4000);
+      failed(list, problem);
+      cancel = whenShown(load, 4000);
     }
   };
   const row = (one) => h("tr", { "data-row": one.id },
@@ -78,16 +79,15 @@ export function operationsPage(main, { parameters, go }) {
     h("td", operationBar(one), h("div.quiet.num", operationCounts(one))));
 
   load();
-  return { refresh: load, leave() { isLeft = true; clearTimeout(timer); } };
+  return { refresh: load, choice: () => ({ cursors }), leave() { isLeft = true; cancel(); } };
 }
 
-export function operationPage(main, { id }) {
+export function operationPage(main, { id, kept }) {
   let one = null;
-  let timer = null;
+  let cancel = () => {};
   let isLeft = false;
   const head = h("div");
   const acts = h("div.actions.left", { role: "group", "aria-label": "What can be done" });
-  const problem = h("div");
   const progress = h("progress.bar-of", { id: "progress", max: 1, value: 0, "aria-label": "Acted on" });
   const counts = h("p.counts", { id: "counts", "aria-live": "polite" });
   const pace = h("p.quiet");
@@ -100,13 +100,14 @@ export function operationPage(main, { id }) {
   put(head, h("h1", "Operation ", h("code", shortID(id))), h("p.quiet.placeholder", "Loading …"));
   refusals.append(h("h2", "Refused"), refusedTitle, refusedList);
   const outcome = h("select", { id: "outcome", onchange: () => sagas.reset(outcome.value) },
-    [["", "all"], ["done", "done"], ["refused", "refused"], ["left", "left"]].map(([value, text]) => h("option", { value }, text)));
+    [["", "all"], ["done", "done"], ["refused", "refused"], ["left", "left"]].map(([value, text]) => h("option", { value, selected: value === kept?.outcome }, text)));
   const rest = h("div", { hidden: true }, section("Progress", progress, counts, pace),
     section("Current statuses of its sagas", standing), refusals,
     section("Sagas", h("div.row.narrow", field("Outcome", outcome)), list));
-  main.append(head, acts, problem, rest);
+  main.append(head, acts, rest);
   const refused = rowsOf(refusedList, id, "refused");
   const sagas = rowsOf(list, id, "");
+  if (outcome.value) sagas.reset(outcome.value);
 
   const showHead = () => {
     const request = Object.entries(one.request ?? {}).filter(([name]) => name !== "verb");
@@ -115,7 +116,7 @@ export function operationPage(main, { id }) {
       h("div.title-row", h("h1", operationName(one)), h("span", { id: "status" }, badge(one.status))),
       h("p.why.large", { id: "why" }, one.by, ": ", h("q", one.reason)),
       h("dl.facts.inline",
-        fact("Id", h("code.id", one.id)), fact("Started", time(one.startedAt)), one.endedAt && fact("Ended", time(one.endedAt)),
+        fact("Id", h("code.id", one.id), copyButton("the id", one.id, "copy id")), fact("Started", time(one.startedAt)), one.endedAt && fact("Ended", time(one.endedAt)),
         one.from && fact("From", one.from),
         fact("Sagas", one.filter ? h("a", { href: sagasAddress(one.filter) }, Object.entries(one.filter).map(([name, value]) => `${name} = ${[value].flat().join(", ")}`).join("; "))
           : one.sagas === 1 ? "one" : `${number(one.sagas)}, selected one by one`),
@@ -162,7 +163,7 @@ export function operationPage(main, { id }) {
       h("p", { approve: `It begins at once, on ${plural(one.sagas, "saga")}.`, decline: "The engine does nothing to its sagas.",
         stop: "What is done stays done. The operation does not act on its other sagas." }[word]),
       field("Reason", reason, "The operation keeps it, with your name."), wrong,
-      h("div.actions", h("span.hint", `As ${api.userName()}`), h("button", { type: "button", onclick: () => close() }, "Not now"),
+      h("div.actions", actsAs(), h("button", { type: "button", onclick: () => close() }, "Not now"),
         h("button", { type: "submit", class: word === "approve" ? "primary" : "danger" }, label)));
     });
     if (answer) load();
@@ -191,12 +192,12 @@ export function operationPage(main, { id }) {
   };
 
   const load = async () => {
-    clearTimeout(timer);
+    cancel();
     try {
       const before = one?.status;
       one = await api.operation(id);
       if (isLeft) return;
-      put(problem);
+      isFresh(rest);
       showHead();
       showActs();
       showProgress();
@@ -207,11 +208,11 @@ export function operationPage(main, { id }) {
       if (before && before !== one.status) say(`The operation is ${one.status}: ${operationCounts(one)}.`);
     } catch (error) {
       if (isLeft) return;
-      if (one) put(problem, problemBox(error));
+      if (one) failed(rest, error);
       else put(head, h("h1", "Operation ", h("code", shortID(id))), problemBox(error));
       if (error.status >= 400 && error.status < 500) return;
     }
-    if (!one || isOpen(one)) timer = setTimeout(load, 1000);
+    if (!one || isOpen(one)) cancel = whenShown(load, 1000);
   };
 
   // The sagas of an operation continue after its end.
@@ -222,9 +223,9 @@ export function operationPage(main, { id }) {
   const again = () => { if (one) showActs(); };
   addEventListener("saga-user", again);
   load();
-  return { refresh: load, leave() {
+  return { refresh: load, choice: () => ({ outcome: outcome.value }), leave() {
     isLeft = true;
-    clearTimeout(timer);
+    cancel();
     ends();
     removeEventListener("saga-user", again);
   } };
@@ -265,7 +266,7 @@ function rowsOf(place, id, first) {
         show(rows, cursor);
       }
     } catch (error) {
-      put(place, problemBox(error));
+      failed(place, error);
     } finally {
       running = false;
     }

@@ -1,14 +1,14 @@
 // The first page. What needs a person comes first.
 import * as api from "./api.js";
-import { h, put, say } from "./dom.js";
+import { codeLink, h, put, say } from "./dom.js";
 import { duration, number, plural, since } from "./format.js";
 import { badge, icon } from "./icons.js";
 import { incidentCards } from "./incidents.js";
 import { idsOf } from "./labels.js";
-import { gently, listen } from "./live.js";
+import { every, gently, listen, whenShown } from "./live.js";
 import { askNeeds, behindNote, counted, isBehind, onNeeds } from "./needs.js";
 import { operationBar, operationCounts, operationName } from "./operations.js";
-import { problemBox } from "./verbs.js";
+import { failed } from "./verbs.js";
 
 const most = 20;
 // How many of the holders, and of the waiters, of a key are named.
@@ -24,7 +24,7 @@ export function overview(main, { go }) {
     h("section.needs", { "aria-labelledby": "needs-title" }, h("h2", { id: "needs-title" }, "Needs a person"), needs),
     h("section", { "aria-labelledby": "counts-title" }, h("h2", { id: "counts-title" }, "All sagas"), counts),
     h("section", { "aria-labelledby": "turns-title" }, h("h2", { id: "turns-title" }, "Turns"), turns),
-    h("section", { "aria-labelledby": "state-title" }, h("h2", { id: "state-title" }, "The engine"), state));
+    h("section", { "aria-labelledby": "state-title" }, h("div.title-row", h("h2", { id: "state-title" }, "The engine"), h("a.more", { href: "#/engine" }, "See more")), state));
   put(needs, h("p.quiet.placeholder", "Loading …"));
   const ended = [];
   let lastNeeded = null;
@@ -34,20 +34,20 @@ export function overview(main, { go }) {
   const showNeeds = async () => {
     if (!needed) return;
     const { page, problem } = needed;
+    if (problem) return failed(needs, problem);
     try {
       const { waiting, running } = await openOperations();
       seenOperations = operationsKey({ waiting, running });
-      put(needs, problem && problemBox(problem),
-        waiting.length > 0 && waitingList(waiting),
-        page && [summary(page), page.incidents.length > 0 && incidentCards(page, { done: askNeeds, go }),
-          page.next && h("p.quiet", "These are the oldest incidents. “saga incidents” shows all."),
-          waiting.length === 0 && page.incidents.length === 0 && !problem && calm(page)],
-        running.map(runningLine));
+      put(needs, waiting.length > 0 && waitingList(waiting), summary(page),
+        page.incidents.length > 0 && incidentCards(page, { done: askNeeds, go }),
+        page.next && h("p.quiet", "These are the oldest incidents. “saga incidents” shows all."),
+        waiting.length === 0 && page.incidents.length === 0 && calm(page), running.map(runningLine));
     } catch (error) {
-      put(needs, problemBox(error));
+      failed(needs, error);
     }
-    if (page && lastNeeded !== null && page.needsPerson !== lastNeeded) say(`${plural(page.needsPerson, "saga")} in need of a person`);
-    if (page) lastNeeded = page.needsPerson;
+    if (lastNeeded !== null && page.needsPerson !== lastNeeded) say(`${plural(page.needsPerson, "saga")} in need of a person`);
+    lastNeeded = page.needsPerson;
+    return undefined;
   };
 
   const showCounts = async () => {
@@ -60,14 +60,14 @@ export function overview(main, { go }) {
         h("span.tile-number", number(sagas[status] ?? 0), behind && "?"), badge(status))))),
       h("p.quiet", `${plural(perMinute(ended), "saga")} ended in the last minute while this page was open.`));
     } catch (problem) {
-      put(counts, problemBox(problem));
+      failed(counts, problem);
     }
   };
 
   const showTurns = async () => {
     try {
       const { keys, next } = await api.turns({ limit: most });
-      put(turns, keys.length ? [h("div.scroll", { tabindex: 0, role: "region", "aria-label": "Turns" },
+      put(turns, keys.length ? [h("div.scroll", { tabindex: 0, role: "region", "aria-label": "Table of the keys" },
         h("table.list", h("thead", h("tr", ["Key", "Held by", "Waiting"].map((name) => h("th", { scope: "col" }, name)))),
           h("tbody", keys.map((one, _, all, id = idsOf(all.flatMap((key) => [...key.holders, ...key.waiters]).map((claim) => claim.saga))) => h("tr", { "data-key": `turn ${one.key}` }, h("th", { scope: "row" }, one.key),
             h("td", claimList(one.holders, one.held, id)),
@@ -75,15 +75,16 @@ export function overview(main, { go }) {
       next && h("p.quiet", "These are the first keys. “saga locks” shows all.")]
         : h("p.quiet", "No step and no saga holds a turn or waits for one."));
     } catch (problem) {
-      put(turns, problemBox(problem));
+      failed(turns, problem);
     }
   };
 
   const showState = async () => {
     const [ready, echo] = await Promise.all([api.readiness().catch((e) => e), api.echo().catch((e) => e)]);
-    put(state, h("dl.facts",
+    if (ready.code === "network") return failed(state, ready);
+    return put(state, h("dl.facts",
       h("dt", "Engine"), h("dd", ready instanceof Error ? ["not ready: ", ready.message]
-        : ready.status === "degraded" ? ["ready, but ", (ready.reasons ?? []).map((one) => `${one.message} (${one.code})`).join(" ")]
+        : ready.status === "degraded" ? ["ready, but ", (ready.reasons ?? []).map((one) => [one.message, " (", codeLink(one.code), ") "])]
           : "ready"),
       h("dt", "Event publisher"), h("dd", echo instanceof Error ? echo.message : !echo ? "off: the engine runs without Kafka"
         : [echoWord(echo), `, ${plural(echo.lagEvents, "event")} behind`,
@@ -93,25 +94,31 @@ export function overview(main, { go }) {
 
   const soon = gently(async () => { await Promise.all([showCounts(), showTurns()]); }, 400);
   const needsSoon = gently(showNeeds, 100);
-  const ends = listen((event) => {
-    if (event && ["sagaCompleted", "sagaCompensated", "sagaAbandoned"].includes(event.type)) ended.push(Date.now());
+  let cancel = () => {};
+  const ends = [() => cancel(), listen((event) => {
     soon();
-  });
-  const timer = setInterval(() => { showState(); soon(); }, 15000);
+    if (!event) needsSoon();
+  }), listen((event) => {
+    if (event && ["sagaCompleted", "sagaCompensated", "sagaAbandoned"].includes(event.type)) ended.push(Date.now());
+  }, { always: true }),
+  every(15000, () => { showState(); soon(); }),
   // The live stream has the events of sagas alone: operations are asked for.
-  const often = setInterval(async () => {
+  every(3000, async () => {
     const now = await openOperations().catch(() => null);
     if (now && seenOperations !== null && operationsKey(now) !== seenOperations) needsSoon();
-  }, 3000);
-  const needsEnd = onNeeds((now) => {
+  }),
+  onNeeds((now) => {
     needed = now;
-    needsSoon();
-  });
+    cancel();
+    // A hidden tab has its title. The cards follow when it is shown.
+    if (lastNeeded === null) needsSoon();
+    else cancel = whenShown(needsSoon, 0);
+  })];
   askNeeds();
   showCounts();
   showTurns();
   showState();
-  return { refresh: () => { askNeeds(); soon(); }, leave: () => { ends(); needsEnd(); clearInterval(timer); clearInterval(often); } };
+  return { refresh: () => { askNeeds(); soon(); showState(); }, leave: () => { for (const end of ends) end(); } };
 }
 
 /** The first holders or waiters of a key, in their order. A holder has the time since when it holds. */

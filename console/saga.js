@@ -1,13 +1,14 @@
 // One saga: why it is in its current state, what to do next, and everything that has happened to it.
 import * as api from "./api.js";
 import { stepCalls } from "./calls.js";
-import { dialog, fact, h, put, say } from "./dom.js";
+import { copyButton } from "./copy.js";
+import { dialog, fact, h, isFresh, put, say } from "./dom.js";
 import { childLink, parentLink, showChildren } from "./family.js";
 import { duration, number, plural, shortID, since, time, versionName } from "./format.js";
 import { gantt } from "./gantt.js";
 import { graphBox } from "./graph-box.js";
 import { eventList } from "./history.js";
-import { badge, icon, stateWord } from "./icons.js";
+import { badge, icon, shownStatus, stateWord } from "./icons.js";
 import { itemsWords } from "./item-words.js";
 import { itemList } from "./items.js";
 import { nearest } from "./json.js";
@@ -19,7 +20,7 @@ import { plate, plateSize } from "./plate.js";
 import { activities, countSigns, countsOf, countWords, folded, foldedNodes, foldedOptions, foldPlan, troubles, worst } from "./siblings.js";
 import { taskText } from "./tasks.js";
 import { startsSagas, undoSignalButton, undoText } from "./undo.js";
-import { nextSteps, payload, problemBox, verbButtons, verbLabel } from "./verbs.js";
+import { failed, nextSteps, payload, problemBox, verbButtons, verbLabel } from "./verbs.js";
 import { whyText } from "./why.js";
 
 // How many past states of the saga are kept: each is read once.
@@ -35,12 +36,14 @@ const mostActs = 50;
 // The engine computes a timeline from the whole history. The page waits this many times as long as the last reading took.
 const timelineRest = 19;
 
-export function sagaPage(main, { id }) {
+const asShown = (steps) => steps.map((step) => ({ ...step, status: shownStatus(step) }));
+
+export function sagaPage(main, { id, kept }) {
   let saga = null;
   let definition = null;
   let line = null;
   // The event after which the saga is shown; null is now.
-  let at = null;
+  let at = kept?.at ?? null;
   let shown = null;
   const past = new Map();
   // The items of the steps with forEach, by the steps' ids, and how often each step of the workflow does its action.
@@ -62,10 +65,10 @@ export function sagaPage(main, { id }) {
   const slider = h("input", { type: "range", min: 1, max: 1, value: 1, id: "when" });
   const sliderText = h("output", { for: "when", id: "when-text" });
   const toNow = h("button", { type: "button", onclick: () => { at = null; showMoment(); } }, "Now");
-  const chart = h("div.scroll", { tabindex: 0, role: "region", "aria-label": "Timeline" });
+  const chart = h("div.scroll", { tabindex: 0, role: "region", "aria-label": "Bars over time" });
   const chartTable = h("div");
   const chartRows = pagesOf("rows", mostRows, () => showChart());
-  const steps = h("div.scroll", { tabindex: 0, role: "region", "aria-label": "Steps", "data-acts": "1" });
+  const steps = h("div.scroll", { tabindex: 0, role: "region", "aria-label": "Table of the steps", "data-acts": "1" });
   const stepPages = pagesOf("steps", pageSize, () => showSteps());
   const acts = h("div");
   const history = eventList(id, (version) => { at = version; showMoment(); slider.focus(); });
@@ -75,12 +78,14 @@ export function sagaPage(main, { id }) {
   const items = section("Items");
   items.hidden = true;
   put(head, h("h1", "Saga ", h("code", shortID(id))), h("p.quiet.placeholder", "Loading …"));
-  main.append(head, sentence, waiting, next, verbs,
+  // A saga that cannot be read has none of this.
+  const rest = h("div", { hidden: true }, waiting, next, verbs,
     section("Graph", h("div.slider", h("label", { for: "when" }, "As it was after event"), slider, sliderText, toNow), box.element, plates),
     items,
     section("Timeline", chart, chartRows.element, chartTable),
     h("div.columns", section("Steps", steps, stepPages.element), section("Who did what, and why", acts)),
     children, section("Events", history.element), section("Input and output", values));
+  main.append(head, sentence, rest);
 
   const workflowLink = () => h("a", { href: `#/workflow/${encodeURIComponent(saga.workflow)}/${saga.version}` }, saga.workflow);
 
@@ -91,9 +96,9 @@ export function sagaPage(main, { id }) {
     labelChips(saga),
     h("dl.facts.inline",
       (saga.title || saga.draft) && fact("Workflow", workflowLink(), ` ${saga.draft ? versionName(saga.version) : `version ${saga.version}`}`),
-      fact("Id", h("code.id", saga.id)), fact("Started", time(saga.startedAt), ` by ${saga.startedBy}`),
+      fact("Id", h("code.id", saga.id), copyButton("the id", saga.id, "copy id")), fact("Started", time(saga.startedAt), ` by ${saga.startedBy}`),
       saga.endedAt ? fact("Ended", time(saga.endedAt)) : fact("Deadline", time(saga.deadline), " (", since(saga.deadline), ")"),
-      saga.turn && fact("Turn", turnText(saga.turn)), saga.parent && fact("Child of", parentLink({ ...saga.parent, title: parentTitle })), saga.key && fact("Key", saga.key), saga.tags?.length > 0 && fact("Tags", saga.tags.join(", "))));
+      saga.turn && fact("Turn", turnText(saga.turn)), saga.parent && fact("Child of", parentLink({ ...saga.parent, title: parentTitle })), saga.key && fact("Key", saga.key, copyButton("the key", saga.key, "copy key")), saga.tags?.length > 0 && fact("Tags", saga.tags.join(", "))));
 
   // The title of the parent, once it is read. Without it the link has the id.
   let parentTitle;
@@ -112,7 +117,7 @@ export function sagaPage(main, { id }) {
 
   const showWaiting = () => api.waitingFor(id).then((all) => put(waiting, all.map((operation) => h("p.notice", icon("clock"),
     ` ${verbLabel(operation.verb)}, requested by ${operation.by}, waits for a second person: `,
-    h("a", { href: `#/operation/${operation.id}` }, "approve or decline"), "."))), (problem) => put(waiting, problemBox(problem)));
+    h("a", { href: `#/operation/${operation.id}` }, "approve or decline"), "."))), (problem) => failed(waiting, problem));
 
   const showVerbs = () => {
     const steps = nextSteps({ ...saga, why: { ...saga.why, next: foldedOptions(saga.why.next) } }, definition, soon);
@@ -124,7 +129,7 @@ export function sagaPage(main, { id }) {
   };
 
   const showGraph = () => {
-    const folds = folded(shown.steps.map((step) => ({ ...step, repeats: repeats.get(step.id) })), plan);
+    const folds = folded(asShown(shown.steps).map((step) => ({ ...step, repeats: repeats.get(step.id) })), plan);
     box.show(foldedNodes(folds), { stuck: shown.stuck, unfolded });
     showPlates(folds.filter(({ name, steps }) => steps.length > 1 && unfolded.has(name)));
   };
@@ -164,7 +169,7 @@ export function sagaPage(main, { id }) {
       (events) => put(own, h("h3", `Events (${number(events.length)})`), h("div.history", events.slice(-mostActs).map(history.line))),
       (problem) => put(own, problemBox(problem)));
     dialog(`Step ${stepID}`, (close) => [
-      h("p", badge(step.status), step.undo && h("span.quiet", ` undo ${stateWord(step.undo.status)}`)), step.description && h("p", step.description),
+      h("p", badge(shownStatus(step)), step.undo && h("span.quiet", ` undo ${stateWord(step.undo.status)}`)), step.description && h("p", step.description),
       undoText(step.undo), at === null && undoSignalButton(saga, definition, step, soon, close),
       step.items ? h("p", itemsWords(step.items), ". The section “Items” of the page lists them.")
         : (["http", "kafka", "task", "workflow"].includes(step.action.kind) || step.undo?.attempt > 0) && [h("h3", "Calls"), stepCalls(id, stepID)],
@@ -193,7 +198,7 @@ export function sagaPage(main, { id }) {
 
   const showSteps = () => {
     // Each line is made when its page is shown.
-    const lines = folded(shown.steps, plan).flatMap((fold) => {
+    const lines = folded(asShown(shown.steps), plan).flatMap((fold) => {
       if (fold.steps.length === 1) return [{ step: fold.steps[0] }];
       const own = listed.has(fold.name) ? fold.steps : fold.steps.filter((step) => troubles.includes(step.status)).slice(0, mostTroubled);
       return [{ fold }, ...own.map((step) => ({ step }))];
@@ -210,7 +215,7 @@ export function sagaPage(main, { id }) {
     const most = open.acts ? all.length : mostActs;
     put(acts, all.length ? h("ol.acts", { start: Math.max(1, all.length - most + 1) }, all.slice(-most).map((one) => h("li", h("strong", one.by), ": ", one.what,
       one.reason && h("q", one.reason), h("span.quiet", " ", time(one.at))))) : h("p.quiet", "No person has acted on this saga."),
-    all.length > most && h("button", { type: "button", "data-key": "all acts", onclick: () => { open.acts = true; showActs(); } }, `Show all ${number(all.length)}`));
+    h("p", h("a", { href: `#/audit?saga=${id}` }, "See all of it in the audit")), all.length > most && h("button", { type: "button", "data-key": "all acts", onclick: () => { open.acts = true; showActs(); } }, `Show all ${number(all.length)}`));
   };
 
   const showItems = () => {
@@ -222,7 +227,7 @@ export function sagaPage(main, { id }) {
       }
       itemLists.get(step.id).show(step);
     }
-    items.hidden = itemLists.size === 0;
+    items.hidden = at !== null || itemLists.size === 0;
   };
 
   const showValues = () => put(values, h("div.columns", h("div", h("h3", "Input"), payload(saga.input)),
@@ -261,6 +266,9 @@ export function sagaPage(main, { id }) {
     showSlider();
     toNow.disabled = at === null;
     box.region.classList.toggle("past", at !== null);
+    // A past state takes no verb, and the items and what waits are those of now.
+    for (const one of [waiting, next, verbs]) one.hidden = at !== null;
+    items.hidden = at !== null || itemLists.size === 0;
     const known = at === null ? saga : past.get(at);
     box.region.setAttribute("aria-busy", String(!known));
     if (!known) return readPast();
@@ -318,6 +326,8 @@ export function sagaPage(main, { id }) {
       }
       saga = fresh;
       line = spans;
+      isFresh(main);
+      rest.hidden = false;
       if (before && before !== saga.status) say(`The saga is now ${stateWord(saga.status)}.`);
       showHead();
       readParent();
@@ -330,7 +340,7 @@ export function sagaPage(main, { id }) {
       showValues();
       if (startsSagas(definition)) showChildren(children, id);
     } catch (problem) {
-      if (saga) put(sentence, problemBox(problem));
+      if (saga) failed(main, problem);
       else put(head, h("h1", "Saga ", h("code", shortID(id))), problemBox(problem));
     }
   };
@@ -345,7 +355,7 @@ export function sagaPage(main, { id }) {
   const size = new ResizeObserver(() => { if (saga) requestAnimationFrame(() => { if (saga && shown) { showGraph(); showChart(); } }); });
   size.observe(main);
   load();
-  return { refresh: soon, leave: () => { at = null; ends(); clearInterval(timer); clearTimeout(laterTimeline); size.disconnect(); } };
+  return { refresh: soon, choice: () => ({ at }), leave: () => { at = null; ends(); clearInterval(timer); clearTimeout(laterTimeline); size.disconnect(); } };
 }
 
 /** What a polling step does: `asks every 5 min, last answer running, next look in 3 min`. */

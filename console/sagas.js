@@ -2,13 +2,14 @@
 import * as api from "./api.js";
 import { actOnMany } from "./batch.js";
 import { dialog, field, h, put, say } from "./dom.js";
-import { number, plural, since, time, versionName } from "./format.js";
+import { number, plural, since, time, versionName, zone } from "./format.js";
 import { badge, icon } from "./icons.js";
 import { read, write } from "./json.js";
 import { idsOf, knownAs, labelChips, titleAndID } from "./labels.js";
 import { gently, listen } from "./live.js";
+import { fromLocal, toLocal } from "./local-time.js";
 import { behindNote } from "./needs.js";
-import { problemBox } from "./verbs.js";
+import { failed } from "./verbs.js";
 
 const statuses = ["stuck", "running", "compensating", "completed", "compensated", "abandoned"];
 const flags = [["overdue", "Overdue"], ["paused", "Paused"]];
@@ -23,13 +24,13 @@ const moments = [
 const sorts = [["", "newest first"], ["startedAt", "oldest first"], ["-updatedAt", "last changed first"], ["-endedAt", "last ended first"]];
 const names = new Set(["status", "sort", "stuck", ...flags.map((f) => f[0]), ...texts.map((f) => f[0]), ...moments.map((f) => f[0])]);
 
-export function sagas(main, { parameters, go }) {
+export function sagas(main, { parameters, go, kept }) {
   const filters = Object.fromEntries([...parameters].filter(([name, value]) => names.has(name) && value));
   // A list may be filtered by several labels. The field adds one.
   const labels = [...new Set(parameters.getAll("label").filter(Boolean))];
   if (labels.length > 0) filters.label = labels;
-  const cursors = [parameters.get("cursor") ?? ""];
-  const chosen = new Set();
+  const cursors = kept?.cursors ?? [parameters.get("cursor") ?? ""];
+  const chosen = new Set(kept?.chosen);
   let page = { sagas: [] };
   const chips = h("div.chips", { role: "group", "aria-label": "Status" });
   const views = h("div.views");
@@ -42,7 +43,7 @@ export function sagas(main, { parameters, go }) {
     const search = api.search({ ...filters, ...changes });
     go(`#/sagas${search.size ? `?${search}` : ""}`);
   };
-  const control = (name, label, type = "text") => h("div.field", h("label", { for: `filter-${name}` }, label),
+  const control = (name, label, type = "text") => h("div.field", h("label", { for: `filter-${name}` }, type === "datetime-local" ? `${label} (${zone()})` : label),
     h("input", { id: `filter-${name}`, name, type, value: type === "datetime-local" ? toLocal(filters[name]) : filters[name] ?? "",
       autocomplete: "off", spellcheck: "false" }));
   const more = texts.slice(2);
@@ -66,7 +67,7 @@ export function sagas(main, { parameters, go }) {
       h("input", { id: "filter-label", name: "label", type: "text", placeholder: "name:value", autocomplete: "off", spellcheck: "false" })),
     h("div.field.checks", flags.map(([name, label]) => h("label.check", h("input", { type: "checkbox", name, checked: filters[name] === "true" }), label))),
     h("div.field.buttons", h("button.primary", { type: "submit" }, "Filter"), h("a.button", { href: "#/sagas" }, "Clear"))),
-  h("details", { open: [...more, ...moments].some(([name]) => filters[name]) }, h("summary", "More filters"),
+  h("details", { "data-key": "more-filters", open: [...more, ...moments].some(([name]) => filters[name]) }, h("summary", "More filters"),
     h("div.row", more.map(([name, label]) => control(name, label)), moments.map(([name, label]) => control(name, label, "datetime-local")))));
 
   const without = labels.length > 0 && h("div.chips", { role: "group", "aria-label": "Only with these labels" }, labels.map((label) =>
@@ -98,9 +99,7 @@ export function sagas(main, { parameters, go }) {
       put(notice, page.lists && behindNote(page), page.behind && h("p.notice", icon("clock"), " The list does not show the newest events yet."));
       showList();
     } catch (problem) {
-      put(list, problemBox(problem));
-      put(pager);
-      showChips(null);
+      failed(list, problem);
     }
   };
 
@@ -114,7 +113,7 @@ export function sagas(main, { parameters, go }) {
         showList();
       } });
     const ids = idsOf(page.sagas);
-    put(list, page.sagas.length === 0 ? h("p.calm", "No saga matches these filters.")
+    put(list, page.sagas.length === 0 ? h("p.quiet", Object.keys(filters).length > 0 ? "No saga matches these filters." : ["There is no saga yet. Start one from its ", h("a", { href: "#/workflows" }, "workflow"), "."])
       : h("div.scroll", { tabindex: 0, role: "region", "aria-label": "List of sagas, scrolls sideways" }, h("table.list",
         h("caption.sr", `${plural(page.sagas.length, "saga")} on this page`),
         h("thead", h("tr", h("th", { scope: "col" }, all), ["Status", "Saga", "Why", "Workflow", "Started", "Changed"].map((name) =>
@@ -176,7 +175,7 @@ export function sagas(main, { parameters, go }) {
   load().then(() => say(`${plural(page.sagas.length, "saga")} on this page`));
   const soon = gently(load, 700);
   const ends = listen(soon);
-  return { refresh: soon, leave: ends };
+  return { refresh: soon, choice: () => ({ cursors, chosen: [...chosen] }), leave: ends };
 }
 
 /** The verb that the dialog proposes for these sagas. */
@@ -184,13 +183,6 @@ function usualVerb(rows, filters) {
   if (filters.paused === "true" || rows.length > 0 && rows.every((one) => one.paused)) return "resume";
   return rows.length > 0 && rows.every((one) => one.status === "running") ? "pause" : "retry";
 }
-
-const toLocal = (moment) => {
-  const date = new Date(moment ?? "");
-  if (Number.isNaN(date.getTime())) return "";
-  return new Date(date.getTime() - date.getTimezoneOffset() * 60000).toISOString().slice(0, 16);
-};
-const fromLocal = (text) => (text && !Number.isNaN(Date.parse(text)) ? new Date(text).toISOString() : "");
 
 // Filters that a person saved under a name, in this browser.
 function readViews() {

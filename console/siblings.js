@@ -9,7 +9,7 @@ const mostNames = 8;
 
 const signs = {
   succeeded: "✓", running: "▸", backingOff: "↻", waiting: "◌", failed: "✗", skipped: "–", undoing: "↶", undone: "↩", undoFailed: "!",
-  pending: "·", completed: "✓", compensating: "↶", compensated: "↩", stuck: "!", abandoned: "×",
+  ended: "–", pending: "·", completed: "✓", compensating: "↶", compensated: "↩", stuck: "!", abandoned: "×",
 };
 const urgency = ["undoFailed", "stuck", "failed", "undoing", "compensating", "backingOff", "running", "waiting", "pending"];
 /** The statuses of a step that need a person or will soon, the worst first. */

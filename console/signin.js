@@ -105,14 +105,21 @@ let isOpen = false;
 export async function signInAgain(done) {
   if (isOpen) return;
   isOpen = true;
+  let ends = () => {};
   try {
     const options = await api.signInOptions();
-    await dialog("Sign in again", (close) => [h("p", "Your session has ended."),
+    await dialog("Sign in again", (close) => {
+      // Another tab has signed in, and the page goes on by itself.
+      ends = () => close();
+      addEventListener("saga-signed-in", ends);
+      return [h("p", "Your session has ended."),
       // The provider's page replaces this one, and a person may have entered something here.
       options.provider && h("p", h("a", { href: "/", target: "_blank", id: "provider-tab" }, `Sign in at ${new URL(options.provider).host} in another tab`), ", then continue here."),
       options.provider && again(() => { close(); done(); }),
-      (options.key || !options.provider) && form(() => { close(); done(); })]);
+      (options.key || !options.provider) && form(() => { close(); done(); })];
+    }, { stays: true });
   } finally {
+    removeEventListener("saga-signed-in", ends);
     isOpen = false;
   }
 }

@@ -3,8 +3,8 @@ import * as api from "./api.js";
 import { h, put } from "./dom.js";
 import { number, since } from "./format.js";
 import { idsOf, titleAndID } from "./labels.js";
-import { gently, listen } from "./live.js";
-import { problemBox } from "./verbs.js";
+import { every, gently, listen } from "./live.js";
+import { failed } from "./verbs.js";
 
 /** What a step's task waits for, or who has it: `worker robot-2 since 5 min ago, last heartbeat 3 s ago`. */
 export function taskText(task) {
@@ -36,7 +36,7 @@ export function tasksPage(main) {
   const load = async () => {
     try {
       const { queues, tasks, more } = await api.tasks();
-      put(content, queues.length === 0 ? h("p.calm", "No saga offers a task, and no worker has asked for one.") : [
+      put(content, queues.length === 0 ? h("section", h("p.quiet", "No saga offers a task, and no worker has asked for one.")) : [
         h("section", { "aria-labelledby": "queues-title" }, h("h2", { id: "queues-title" }, "Queues"),
           table(["Queue", "Tasks waiting", "With workers", "Workers waiting", "Last asked"], queues.map(queueRow))),
         h("section", { "aria-labelledby": "tasks-title" }, h("h2", { id: "tasks-title" }, "Tasks"),
@@ -44,12 +44,12 @@ export function tasksPage(main) {
             : h("p.quiet", "None."),
           more > 0 && h("p.notice", `${number(more)} more tasks are not shown. “saga tasks --limit 1000” shows more.`))]);
     } catch (problem) {
-      put(content, problemBox(problem));
+      failed(content, problem);
     }
   };
   // A heartbeat writes no event, so the page also asks from time to time.
-  const timer = setInterval(load, 5000);
+  const stop = every(5000, load);
   const ends = listen(gently(load));
   load();
-  return { refresh: load, leave: () => { clearInterval(timer); ends(); } };
+  return { refresh: load, leave: () => { stop(); ends(); } };
 }

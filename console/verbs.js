@@ -1,9 +1,9 @@
 // The verbs on a saga: each with its preview, and with a reason that the history keeps.
 import * as api from "./api.js";
-import { dialog, field, h, put, say } from "./dom.js";
+import { dialog, field, forget, h, isStale, put, say } from "./dom.js";
 import { formFor, jsonForm } from "./forms.js";
 import { badge, icon } from "./icons.js";
-import { versionName } from "./format.js";
+import { time, versionName } from "./format.js";
 import { titleAndID } from "./labels.js";
 import { pretty } from "./json.js";
 import { stepsOf } from "./order.js";
@@ -47,7 +47,7 @@ export const signalBar = (...names) => {
 export const nextSteps = (saga, definition, done) => saga.why.next.map((option, index) => {
   const { verb, step, signal: name, outcome, purpose } = option;
   const act_ = () => (verb === "signal" ? sendSignal(saga, name, signalSchema(saga, definition, step, name))
-    : act(saga, verb, { step, outcome }));
+    : act(saga, verb, { step }));
   const bar = verb === "signal" ? signalBar(saga, definition, step, name) : null;
   const first = index === 0 && (verb === "signal" || saga.status === "stuck");
   return h("li", h("button", { type: "button", "data-key": verb === "signal" ? `signal ${name}` : `next ${verb} ${step ?? ""} ${outcome ?? ""}`,
@@ -114,6 +114,9 @@ export function preview(saga, verb, { step, outcome, to, item } = {}) {
   }
 }
 
+/** The name under which a dialog acts. It stays the true one when another tab signs in under another name. */
+export const actsAs = () => h("span.hint", { "data-acts-as": "" }, `As ${api.userName()}`);
+
 /** Asks for the name of the person, once; null when the dialog is closed without one. */
 export async function askUser({ again = false } = {}) {
   if (api.caller() || (api.userName() && !again)) return api.userName();
@@ -133,11 +136,27 @@ export async function askUser({ again = false } = {}) {
   }).then((name) => name ?? null);
 }
 
+/**
+ * Shows that a part of the page could not be read: what was known stays, grey, "as of" its time. Without it, the part shows the
+ * problem alone.
+ */
+export function failed(place, problem) {
+  // The banner above the page says that the engine is away.
+  const isAway = problem.code === "network";
+  const isNothing = !place.firstChild;
+  if (isAway && isNothing) return;
+  const isKept = !isNothing && isStale(place, (at) => [h("p.quiet", "As of ", time(at, { short: true })), !isAway && problemBox(problem)]);
+  if (isKept) return;
+  put(place, problemBox(problem));
+  // The problem is not what is known of this part.
+  forget(place);
+}
+
 /** An error of the API, for people. */
 export function problemBox(problem) {
   const more = (problem.errors ?? []).filter((one) => one.message && one.message !== problem.message);
   return h("div.problem", { role: "alert" },
-    h("p", h("strong", problem.title || "The request failed"), ": ", problem.message),
+    h("p", h("strong", problem.title || (problem instanceof api.Problem ? "The request failed" : "Nothing was sent")), ": ", problem.message),
     more.length > 0 && h("ul", more.map((one) => h("li", [one.pointer ?? one.parameter, one.message].filter(Boolean).join(": ")))),
     problem.allowed?.length > 0 && h("p", "The saga takes now: ", problem.allowed.map((one) => one.verb ?? one).join(", "), "."),
     problem.code && h("p.hint", "Code ", problem.page ? h("a", { href: problem.page, target: "_blank", rel: "noopener" }, h("code", problem.code)) : h("code", problem.code)));
@@ -145,7 +164,7 @@ export function problemBox(problem) {
 
 /**
  * The dialog of a verb. Resolves to the saga after it, to `{ operation }` when it waits for a second person, or to nothing.
- * @param fixed { step, outcome } to begin with; { step, item } for one item of a step with forEach
+ * @param fixed { step } to begin with; { step, item } for one item of a step with forEach
  */
 export async function act(saga, verb, fixed = {}) {
   if (!(await askUser())) return undefined;
@@ -158,13 +177,15 @@ export async function act(saga, verb, fixed = {}) {
     const parts = [];
     const choice = {};
     const key = api.keyed();
-    const update = () => put(shown, preview(saga, verb, { step: stepID(), outcome: choice.outcome?.value,
+    const update = () => put(shown, missing() ? h("li", missing()) : preview(saga, verb, { step: stepID(), outcome: choice.outcome?.value,
       to: choice.step?.value, item: fixed.item }).map((line) => h("li", line)));
     const needsStep = ["resolve", "skip", "rewind"].includes(verb);
+    /** What a person has to choose before the preview can say what will happen. */
+    const missing = () => (needsStep && choice.step && !choice.step.value ? "Choose a step." : choice.outcome?.value === "" ? "Choose what you found." : null);
     if (fixed.item) parts.push(h("p", "Item ", h("strong", fixed.step)));
     else if (steps.length > 1 || verb === "extend" && steps.length) {
-      choice.step = h("select", { id: "verb-step", onchange: () => changed() },
-        !needsStep && h("option", { value: "" }, verb === "extend" ? "the saga's deadline" : `all ${steps.length}`),
+      choice.step = h("select", { id: "verb-step", required: needsStep, onchange: () => changed() },
+        h("option", { value: "" }, needsStep ? "Choose …" : verb === "extend" ? "the saga's deadline" : `all ${steps.length}`),
         steps.map((one) => h("option", { value: one, selected: one === fixed.step }, one)));
       parts.push(field(verb === "rewind" ? "Go back to" : verb === "extend" ? "What" : "Step", choice.step));
     } else if (steps.length) parts.push(h("p", "Step ", h("strong", steps[0])));
@@ -174,16 +195,12 @@ export async function act(saga, verb, fixed = {}) {
     const changed = () => {
       if (verb === "resolve") {
         const blocker = (saga.stuck ?? []).find((one) => one.step === stepID());
+        // What a person found is theirs to say: nothing is chosen before.
         const options = blocker?.phase === "undo" || fixed.item?.status === "undoFailed" ? [["undone", "You have undone it by hand"]]
           : [["happened", "It happened"], ...(fixed.item && fixed.item.error?.outcome !== "unknown" ? [] : [["didNotHappen", "It did not happen"]])];
-        if (options.length > 1) {
-          choice.outcome = h("select", { id: "verb-outcome", onchange: () => { showOutput(); update(); } },
-            options.map(([value, text]) => h("option", { value, selected: value === fixed.outcome }, text)));
-          put(outcomes, field("What you found", choice.outcome));
-        } else {
-          choice.outcome = { value: options[0][0] };
-          put(outcomes, h("p", "What you found: ", h("strong", options[0][1])));
-        }
+        choice.outcome = h("select", { id: "verb-outcome", required: true, onchange: () => { showOutput(); update(); } },
+          h("option", { value: "" }, "Choose …"), options.map(([value, text]) => h("option", { value }, text)));
+        put(outcomes, field("What you found", choice.outcome));
         showOutput();
       }
       update();
@@ -191,14 +208,14 @@ export async function act(saga, verb, fixed = {}) {
     const outputs = h("div");
     const showOutput = () => {
       const wants = verb === "skip" || verb === "resolve" && choice.outcome?.value === "happened";
-      output = wants ? jsonForm({}, "Output for later steps") : null;
+      output = wants ? jsonForm("Output for later steps") : null;
       put(outputs, output?.element);
     };
     if (verb === "skip") showOutput();
     const takesInput = fixed.item ? fixed.item.status === "failed" && fixed.item.error?.outcome !== "unknown"
       : (saga.stuck ?? []).some((one) => one.phase === "forward");
     const other = verb === "retry" && takesInput
-      ? jsonForm(fixed.item?.input ?? saga.input, `Input of the ${fixed.item ? "item" : "step"}, instead of the saga's input`) : null;
+      ? jsonForm(`Input of the ${fixed.item ? "item" : "step"}, instead of the saga's input`, { value: fixed.item?.input ?? saga.input }) : null;
     const others = other && h("details", { "data-key": "other-input" }, h("summary", "With other input"), other.element,
       h("p.hint", fixed.item ? "The item begins a new round with a new key." : "The step begins a new round with a new key. Choose one step."));
     const moment = verb === "extend" ? h("input", { type: "text", id: "verb-by", placeholder: "30m", required: true }) : null;
@@ -216,6 +233,7 @@ export async function act(saga, verb, fixed = {}) {
         const body = { reason: reason.value.trim() };
         const step = stepID();
         if (step) body.step = step;
+        if (missing()) throw new Error(missing());
         if (choice.outcome) body.outcome = choice.outcome.value;
         if (output) body.output = output.read();
         if (others?.open) body.input = other.read();
@@ -249,7 +267,7 @@ export async function act(saga, verb, fixed = {}) {
       h("h3", "What will happen"), shown,
       field("Reason", reason, "The saga's history keeps it, with your name."),
       problem,
-      h("div.actions", h("span.hint", `As ${api.userName()}`),
+      h("div.actions", actsAs(),
         h("button", { type: "button", onclick: () => close() }, "Not now"), button));
     return form;
   });
@@ -278,7 +296,7 @@ export async function sendSignal(saga, name, schema) {
       } catch (error) {
         put(problem, problemBox(error));
       }
-    } }, form.element, problem, h("div.actions", h("span.hint", `As ${api.userName()}`),
+    } }, form.element, problem, h("div.actions", actsAs(),
       h("button.primary", { type: "submit" }, "Send")));
   });
 }
@@ -298,7 +316,7 @@ export async function startSaga(workflow) {
         put(problem, problemBox(error));
       }
     } }, form.element, field("Key (optional)", key, "Two starts with the same key start one saga."), problem,
-    h("div.actions", h("span.hint", `As ${api.userName()}`), h("button.primary", { type: "submit" }, workflow.draft ? `Start ${versionName(workflow.version)}` : `Start version ${workflow.version}`)));
+    h("div.actions", actsAs(), h("button.primary", { type: "submit" }, workflow.draft ? `Start ${versionName(workflow.version)}` : `Start version ${workflow.version}`)));
   }, { wide: true });
 }
 

@@ -121,7 +121,7 @@ public protocol SagaEngine: Sendable {
   /// - Parameter queue: nil for the tasks of all queues.
   func tasks(of queue: String?, limit: Int) -> (tasks: [OfferedTask], more: Int)
 
-  /// Returns people's acts, the oldest first.
+  /// Returns people's acts, in the order of the filter.
   func audit(_ filter: AuditFilter, after: DocumentCursor?, limit: Int) async throws -> AuditPage
   /// Returns the last chain of every shard at this time.
   func auditHead() async throws -> AuditHead

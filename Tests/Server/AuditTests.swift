@@ -41,6 +41,13 @@ struct AuditTests {
           "reason": "the freezer is back", "from": "rest", "before": ["saga": "stuck", "step": "failed"],
           "after": ["saga": "running", "step": "running"],
         ])
+      let newest = try await api.get("/v1/audit?by=anna&sort=-at&limit=3")
+      #expect(newest.json["acts"]?.arrayValue?.map { $0["version"]?.intValue } == [5, 4, 2])
+      let next = try #require(newest.json["next"]?.stringValue)
+      let rest = try await api.get("/v1/audit?by=anna&sort=-at&cursor=\(next)")
+      #expect(rest.json["acts"]?.arrayValue?.map { $0["version"]?.intValue } == [1])
+      // A cursor belongs to one order.
+      #expect(try await api.get("/v1/audit?by=anna&cursor=\(next)").code == ServerErrorCode.cursorMalformed)
       let between = try await api.get("/v1/audit?from=2026-03-01T08:15:32Z&to=2026-03-01T08:15:34Z")
       #expect(between.json["acts"]?.arrayValue?.count == 2)
       let one = try await api.get("/v1/audit?saga=019c8a5e-7b1c-7d2e-8f3a-012345678903&verb=retry")
@@ -55,7 +62,8 @@ struct AuditTests {
   @Test(
     arguments: [
       ("saga=x", ServerErrorCode.parameterInvalid), ("from=yesterday", ServerErrorCode.parameterInvalid),
-      ("by=anna&actor=bert", ServerErrorCode.parameterInvalid), ("cursor=abc", ServerErrorCode.cursorMalformed),
+      ("by=anna&actor=bert", ServerErrorCode.parameterInvalid), ("sort=by", ServerErrorCode.parameterInvalid),
+      ("cursor=abc", ServerErrorCode.cursorMalformed),
       ("who=anna", ServerErrorCode.parameterUnknown),
     ]) func whatCannotBeMeantIsRefused(_ query: String, _ code: String) async throws
   {

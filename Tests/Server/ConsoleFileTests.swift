@@ -75,7 +75,21 @@ struct ConsoleFileTests {
     }
     // Answers come in by `send`, messages by the live stream; the metrics are text.
     let fetching = originals.filter { $0.text.contains("fetch(") || $0.text.contains("EventSource(") }.map(\.name)
-    #expect(fetching == ["api.js", "live.js"])
+    #expect(fetching == ["api.js", "stream.js"])
+  }
+
+  @Test("The console offers a verb to the roles that have the engine's permission, and to no others")
+  func roles() throws {
+    let script = try #require(Assets.text("console/api.js"))
+    let table = try #require(script.firstMatch(of: /const rolesWith = \{(.*?)\};/)?.1)
+    var permissions: [Permission] = []
+    for match in table.matches(of: /([a-z]+): \[(.*?)\]/) {
+      let permission = try #require(Permission(rawValue: String(match.1)))
+      permissions.append(permission)
+      let roles = match.2.split(separator: ", ").compactMap { Role(rawValue: $0.trimmingCharacters(in: ["\""])) }
+      #expect(Set(roles) == permission.roles, "\(permission)")
+    }
+    #expect(permissions == [.operate, .administer])
   }
 
   private typealias Get = (String, HTTPHeaders) async throws -> HTTPServerResponse

@@ -31,18 +31,26 @@ extension API {
     filter.verb = try call.query.text("verb")
     filter.from = try timestamp("from", call)
     filter.to = try timestamp("to", call)
+    let order = try call.query.choice("sort", AuditOrder.self)
+    filter.isNewestFirst = order == .newest
     let limit = try call.query.integer("limit", in: 1...200, default: 50)
     let cursor = SealedCursor(
       list: "audit",
       filters: [
         filter.saga?.description, filter.actor, filter.verb, filter.from?.description, filter.to?.description,
-      ])
+      ] + (filter.isNewestFirst ? [AuditOrder.newest.rawValue] : []))
     let after = try cursor.document(call.query.text("cursor"))
     let page = try await engine.audit(filter, after: after, limit: limit)
     return .json(
       .members([
         "acts": .array(page.entries.map(\.json)), "next": .text(page.next.map { cursor.seal("\($0.sort)|\($0.id)") }),
       ]))
+  }
+
+  /// The values of the parameter `sort`.
+  private enum AuditOrder: String, CaseIterable {
+    case oldest = "at"
+    case newest = "-at"
   }
 
   private func timestamp(_ name: String, _ call: Call) throws(Problem) -> Timestamp? {

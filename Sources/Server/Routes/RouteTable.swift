@@ -279,7 +279,7 @@ public enum Endpoint: String, CaseIterable, Sendable {
     case .listActs:
       .get(
         .view, "/v1/audit", "List what people did",
-        query: ["saga", "by", "actor", "verb", "from", "to", "cursor", "limit"])
+        query: ["saga", "by", "actor", "verb", "from", "to", "sort", "cursor", "limit"])
     case .auditHead:
       .get(.view, "/v1/audit/head", "Show the heads of the audit chains")
     case .verifyAudit:

@@ -81,7 +81,7 @@ public struct AuditEntry: Sendable, Hashable {
   public var cursor: DocumentCursor { DocumentCursor(sort: at.description, id: id) }
 }
 
-/// The filter of the list.
+/// The filter of the list, and its order.
 public struct AuditFilter: Sendable, Hashable {
   public var saga: UniqueID?
   public var actor: String?
@@ -90,15 +90,24 @@ public struct AuditFilter: Sendable, Hashable {
   public var from: Timestamp?
   /// The first timestamp that the filter excludes.
   public var to: Timestamp?
+  /// Whether the newest entry is the first one.
+  public var isNewestFirst: Bool
 
   public init(
-    saga: UniqueID? = nil, actor: String? = nil, verb: String? = nil, from: Timestamp? = nil, to: Timestamp? = nil
+    saga: UniqueID? = nil, actor: String? = nil, verb: String? = nil, from: Timestamp? = nil, to: Timestamp? = nil,
+    isNewestFirst: Bool = false
   ) {
     self.saga = saga
     self.actor = actor
     self.verb = verb
     self.from = from
     self.to = to
+    self.isNewestFirst = isNewestFirst
+  }
+
+  /// Whether one place of the list is before another.
+  func places(_ one: DocumentCursor, before other: DocumentCursor) -> Bool {
+    isNewestFirst ? (one.sort, one.id) > (other.sort, other.id) : (one.sort, one.id) < (other.sort, other.id)
   }
 
   func matches(_ entry: AuditEntry) -> Bool {
@@ -111,7 +120,7 @@ public struct AuditFilter: Sendable, Hashable {
   }
 }
 
-/// One page of the list, oldest first.
+/// One page of the list.
 public struct AuditPage: Sendable {
   public let entries: [AuditEntry]
   /// The last entry of this page when there are more entries: pass it as `after`.

@@ -11,13 +11,14 @@ extension Engine {
   /// The most events that the engine checks while it serves. `saga audit verify` checks more, outside the engine.
   public static let mostAudited: Int64 = 2_000_000
 
-  /// Returns the acts of people, oldest first. The list follows the store and may be slightly behind it.
+  /// Returns the acts of people. The list follows the store and may be slightly behind it.
   /// - Parameters:
-  ///   - filter: selects acts.
+  ///   - filter: selects acts, and gives their order.
   ///   - after: the last entry of the page before.
   ///   - limit: the largest number of entries.
   public func audit(_ filter: AuditFilter, after: DocumentCursor?, limit: Int) async throws -> AuditPage {
-    var query = DocumentQuery(collection: AuditProjection.collection, after: after, limit: limit + 1)
+    var query = DocumentQuery(
+      collection: AuditProjection.collection, after: after, descending: filter.isNewestFirst, limit: limit + 1)
     query.fields["saga"] = filter.saga?.description
     query.fields["actor"] = filter.actor?.withoutNUL
     query.fields["verb"] = filter.verb
@@ -25,7 +26,7 @@ extension Engine {
     query.sortBelow = filter.to?.description
     let acts = try await host.events.documents(query)
     let entries = acts.compactMap(AuditEntry.init) + (try await registrations(filter, after: after))
-    let sorted = entries.sorted { ($0.cursor.sort, $0.id) < ($1.cursor.sort, $1.id) }
+    let sorted = entries.sorted { filter.places($0.cursor, before: $1.cursor) }
     return AuditPage(
       entries: Array(sorted.prefix(limit)), next: sorted.count > limit ? sorted[limit - 1].cursor : nil)
   }
@@ -37,7 +38,7 @@ extension Engine {
   private func registrations(_ filter: AuditFilter, after: DocumentCursor?) async throws -> [AuditEntry] {
     let all = host.definitions.all.map(\.act).filter { entry in
       guard filter.matches(entry) else { return false }
-      return after.map { (entry.cursor.sort, entry.id) > ($0.sort, $0.id) } ?? true
+      return after.map { filter.places($0, before: entry.cursor) } ?? true
     }
     if all.isEmpty { return [] }
     var ways: [JSON: String] = [:]

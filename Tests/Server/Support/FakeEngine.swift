@@ -187,8 +187,9 @@ final class FakeEngine: SagaEngine {
 
   func audit(_ filter: AuditFilter, after: DocumentCursor?, limit: Int) async throws -> AuditPage {
     let all = contents.withLock { $0.acts }.filter { act in
-      filter.matches(act) && (after.map { (act.cursor.sort, act.id) > ($0.sort, $0.id) } ?? true)
+      filter.matches(act) && (after.map { filter.places($0, before: act.cursor) } ?? true)
     }
+    .sorted { filter.places($0.cursor, before: $1.cursor) }
     return AuditPage(entries: Array(all.prefix(limit)), next: all.count > limit ? all[limit - 1].cursor : nil)
   }
 

@@ -22,6 +22,16 @@ extension ConsoleTests {
       try await page.waitForText("Refused by a fault that was set.", in: newest)
       let shown = try await page.run("document.querySelector('\(newest) pre').innerText")
       #expect(shown.stringValue?.contains("Idempotency-Key: \(stuck)/storeSample/1/undo") == true)
+      // The key and a line for a shell can be copied.
+      try await page.run("window.copied = []; navigator.clipboard.writeText = async (text) => { copied.push(text); }")
+      for what in ["the key", "the curl line"] {
+        try await page.click("\(newest) button[aria-label='Copy \(what)']")
+      }
+      try await page.wait("copied.length === 2")
+      let copied = try await page.run("copied").arrayValue?.compactMap(\.stringValue) ?? []
+      #expect(copied.first == "\(stuck)/storeSample/1/undo")
+      #expect(copied.last?.hasPrefix(#"curl -X DELETE "$STORAGE"'/allocations/"#) == true)
+      #expect(copied.last?.contains("-H 'Idempotency-Key: \(stuck)/storeSample/1/undo'") == true)
       // The first call did the step, and its answer is the step's output.
       try await page.click("dialog details.call summary")
       let first = "dialog details.call"

@@ -135,14 +135,21 @@ final class Chromium: Sendable {
     for continuation in waiting { continuation.resume(throwing: Failure(description: problem)) }
   }
 
-  /// A new page with an empty profile.
-  func newPage() async throws -> ChromiumPage {
-    let context = try await send("Target.createBrowserContext")["browserContextId"] ?? .null
-    let target = try await send("Target.createTarget", ["url": "about:blank", "browserContextId": context])
+  /// A new profile, which is empty. Its pages are tabs of one window: only the newest is shown.
+  func newProfile() async throws -> JSON {
+    try await send("Target.createBrowserContext")["browserContextId"] ?? .null
+  }
+
+  /// A new page.
+  /// - Parameter profile: the profile that it shares with other pages; nil for one of its own.
+  func newPage(in profile: JSON? = nil) async throws -> ChromiumPage {
+    var context = profile
+    if context == nil { context = try await newProfile() }
+    let target = try await send("Target.createTarget", ["url": "about:blank", "browserContextId": context ?? .null])
     let attached = try await send(
       "Target.attachToTarget", ["targetId": target["targetId"] ?? .null, "flatten": true])
     guard let session = attached["sessionId"]?.stringValue else { throw Failure(description: "no session") }
-    return try await ChromiumPage(self, session: session)
+    return try await ChromiumPage(self, session: session, target: target["targetId"] ?? .null)
   }
 
   /// Ends the browser. Its profile is removed when the test ends.

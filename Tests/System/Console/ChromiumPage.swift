@@ -6,11 +6,14 @@ import Synchronization
 final class ChromiumPage: Sendable {
   private let browser: Chromium
   private let session: String
+  private let target: JSON
   private let errors = Mutex<[String]>([])
 
-  init(_ browser: Chromium, session: String) async throws {
+  /// - Parameter target: what the browser calls the tab; null for a page that is never closed.
+  init(_ browser: Chromium, session: String, target: JSON = .null) async throws {
     self.browser = browser
     self.session = session
+    self.target = target
     browser.listen(to: session) { [weak self] method, parameters in self?.note(method, parameters) }
     for domain in ["Page", "Runtime", "Log", "DOM"] { _ = try await send("\(domain).enable") }
     try await size(1280, 900)
@@ -39,10 +42,21 @@ final class ChromiumPage: Sendable {
 
   func open(_ url: String) async throws { try await send("Page.navigate", ["url": .string(url)]) }
 
+  /// Shows this tab, and hides the others of its window.
+  func show() async throws { try await send("Page.bringToFront") }
+
+  /// Closes the tab. The page answers nothing any more.
+  func close() async throws { _ = try await browser.send("Target.closeTarget", ["targetId": target]) }
+
+  /// Runs a script in every page that opens from now on, before its own.
+  func prepare(_ script: String) async throws {
+    try await send("Page.addScriptToEvaluateOnNewDocument", ["source": .string(script)])
+  }
+
   /// Stores a value in the local storage of every page that opens from now on.
   func remember(_ name: String, _ value: String) async throws {
     let script = "if (location.protocol === 'http:') localStorage.setItem(\(quote(name)), \(quote(value)))"
-    try await send("Page.addScriptToEvaluateOnNewDocument", ["source": .string(script)])
+    try await prepare(script)
   }
 
   func size(_ width: Int, _ height: Int) async throws {

@@ -9,9 +9,13 @@ final class ConsoleSite: Sendable {
   let engine: SagaProcess
   let browser: Chromium
 
-  /// - Parameter approvals: verbs that wait for a second person.
-  static func run(approvals: [String] = [], _ body: (ConsoleSite) async throws -> Void) async throws {
-    let site = try await ConsoleSite(approvals: approvals)
+  /// - Parameters:
+  ///   - approvals: verbs that wait for a second person.
+  ///   - options: more options of the engine.
+  static func run(
+    approvals: [String] = [], options: [String] = [], _ body: (ConsoleSite) async throws -> Void
+  ) async throws {
+    let site = try await ConsoleSite(approvals: approvals, options: options)
     let result: Result<Void, any Error>
     do { result = .success(try await body(site)) } catch { result = .failure(error) }
     await site.browser.quit()
@@ -21,14 +25,14 @@ final class ConsoleSite: Sendable {
     try result.get()
   }
 
-  private init(approvals: [String]) async throws {
+  private init(approvals: [String], options: [String]) async throws {
     browser = try Chromium()
     site = try await Site(.sqlite)
     // The sequencing of tubes from 900 on fails, so their sagas compensate. The undo of storeSample fails always.
     lab = try await site.startLab(
       "--fault", "sequencing.schedule:fail,match=TS-1009*", "--fault", "storage.remove:fail")
     engine = try await site.startEngine(
-      lab: lab, approvals.isEmpty ? [] : ["--requires-approval", approvals.joined(separator: ",")])
+      lab: lab, options + (approvals.isEmpty ? [] : ["--requires-approval", approvals.joined(separator: ",")]))
   }
 
   /// - Parameter user: the name that the browser has stored; nil for none.
@@ -60,7 +64,7 @@ final class ConsoleSite: Sendable {
   }
 
   /// Removes all faults from the laboratory.
-  func mend() async throws {
+  func removeFaults() async throws {
     let answer = try await site.call("PUT", "\(lab.url)/lab/faults", body: ["faults": []])
     #expect(answer.status < 300)
   }

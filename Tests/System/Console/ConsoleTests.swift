@@ -27,7 +27,7 @@ struct ConsoleTests {
       try await page.waitForText("cannot be undone before it", in: "#why")
 
       // 3. A retry without a reason is not sent.
-      try await site.mend()
+      try await site.removeFaults()
       try await page.click("button[data-verb=retry]")
       try await page.waitForText("Who are you?", in: "dialog")
       try await page.type("Nora Nachtschicht")
@@ -171,6 +171,8 @@ struct ConsoleTests {
           }
           try await page.open("\(site.engine.url)/#/saga/\(stuck)")
           try await page.click("button[data-verb=resolve]")
+          try await page.waitForText("Choose what you found.", in: "dialog .preview")
+          try await page.choose("undone", in: "#verb-outcome")
           try await page.waitForText(
             "The engine records that you have undone “storeSample” by hand", in: "dialog .preview")
           try await page.wait("document.getAnimations().length === 0")

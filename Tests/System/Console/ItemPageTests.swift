@@ -135,7 +135,8 @@ extension ConsoleTests {
       try await page.click("\(Self.list) summary")
       // The laboratory has refused the item, so it is known not to have happened.
       try await page.click("[data-key=\"item lookUp[A1] resolve\"]")
-      try await page.waitForText("What you found: It happened", in: "dialog")
+      try await page.choose("happened", in: "#verb-outcome")
+      try await page.waitForText("happened, and continues with this output", in: "dialog .preview")
       try await page.run("document.querySelector('dialog textarea.code').value = '{\"found\": true}'")
       try await page.click("#reason")
       try await page.type("seen in the rack")
@@ -144,6 +145,7 @@ extension ConsoleTests {
       try await page.wait("document.querySelectorAll('.item').length === 1")
       try await page.click("[data-key=\"item lookUp[A2] skip\"]")
       try await page.waitForText("A skipped item does not count as failed.", in: "dialog .preview")
+      try await page.run("document.querySelector('dialog textarea.code').value = '{}'")
       try await page.click("#reason")
       try await page.type("the well is empty")
       try await page.click("dialog button[type=submit]")

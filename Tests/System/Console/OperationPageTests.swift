@@ -17,7 +17,7 @@ extension ConsoleTests {
       try await page.click("[data-key=batch-all]")
       try await page.waitForText("3 sagas take it; none refuses it.", in: "dialog")
       stuck.append(try await site.saga(904, until: "stuck"))
-      try await site.mend()
+      try await site.removeFaults()
       try await page.click("#reason")
       try await page.type("the robot <b>arm</b> is back")
       try await page.click("dialog button[type=submit]")
@@ -91,7 +91,7 @@ extension ConsoleTests {
   func approvals() async throws {
     try await ConsoleSite.run(approvals: ["retry"]) { site in
       let saga = try await site.saga(901, until: "stuck")
-      try await site.mend()
+      try await site.removeFaults()
       let nora = try await site.page("#/saga/\(saga)", as: "nora")
       try await nora.click("button[data-verb=retry]")
       try await nora.click("#reason")

@@ -91,6 +91,42 @@ extension ConsoleTests {
     }
   }
 
+  @Test("A wait that ended because the saga turned back is shown as ended, and not as a failure")
+  func endedWait() async throws {
+    try await ConsoleSite.run { site in
+      let url = site.engine.url
+      let workflow: JSON = [
+        "name": "sideways", "version": 1, "timeout": "1h",
+        "steps": [
+          ["id": "begin", "delay": ["for": "10ms"]],
+          ["id": "approve", "dependsOn": ["begin"], "signal": ["name": "approval"]],
+          [
+            "id": "run", "dependsOn": ["begin"], "retry": ["maxAttempts": 1], "compensation": "none",
+            "http": [
+              "service": "sequencing", "method": "PUT", "path": "/runs/${steps.run.uuid}",
+              "body": ["sampleId": "S-1", "barcode": "TS-1009-1"],
+            ],
+          ],
+        ],
+      ]
+      #expect(try await site.site.call("POST", "\(url)/v1/workflows", body: workflow).status == 201)
+      let started = try await site.site.call("POST", "\(url)/v1/workflows/sideways/sagas", body: ["input": [:]])
+      let id = try #require(started.body["id"]?.stringValue)
+      try await site.wait(for: id, "compensated")
+      let page = try await site.page("#/saga/\(id)", as: "nora")
+      for (step, status) in [("approve", "ended"), ("run", "failed"), ("begin", "succeeded")] {
+        try await page.wait(
+          "document.querySelector('[data-key=\"node \(step)\"]')?.getAttribute('aria-label').startsWith('\(step): \(status)')"
+        )
+      }
+      let badges = try await page.run(
+        "[...document.querySelectorAll('section[aria-label=Steps] tbody tr')].map((one) => one.querySelector('.badge').className)"
+      )
+      #expect(badges == ["badge tone-good", "badge tone-quiet", "badge tone-bad"])
+      #expect(page.complaints == [])
+    }
+  }
+
   @Test("The page of a saga offers the options of the engine's explanation, in their order")
   func nextSteps() async throws {
     try await ConsoleSite.run { site in

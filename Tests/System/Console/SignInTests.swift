@@ -85,4 +85,75 @@ struct SignInTests {
     #expect(await engine.stop() == 0)
     await site.close()
   }
+
+  @Test("A sign-in, the end of a session and a sign-out count for all tabs of a browser, and for their stream")
+  func tabs() async throws {
+    let site = try await Site(.sqlite)
+    let browser = try Chromium()
+    var texts: [String] = []
+    for name in ["anna", "ben"] {
+      let file = site.folder.appendingPathComponent("\(name).key")
+      let made = try await TestProcess.run(
+        TestProgram.path("saga"),
+        ["key", "create", "--keys", "keys.json", "--name", name, "--role", "admin", "--out", file.path],
+        in: site.folder)
+      #expect(made.status == 0)
+      texts.append(try String(contentsOf: file, encoding: .utf8).trimmingCharacters(in: .whitespacesAndNewlines))
+    }
+    let engine = try await SagaProcess.listening(
+      ["serve", "--store", "memory", "--port", "0", "--keys", "keys.json"], in: site.folder)
+    let profile = try await browser.newProfile()
+    var pages: [ChromiumPage] = []
+    for place in ["#/", "#/sagas", "#/workflows"] {
+      let page = try await browser.newPage(in: profile)
+      try await page.open("\(engine.url)/\(place)")
+      try await page.waitForText("Your key", in: "main")
+      pages.append(page)
+    }
+    func signIn(_ page: ChromiumPage, _ text: String, in selector: String) async throws {
+      try await page.show()
+      try await page.click("\(selector) #key")
+      try await page.type(text)
+      try await page.press("Enter")
+    }
+
+    // 1. One tab signs in, and all of them open.
+    try await signIn(pages[0], texts[0], in: "main")
+    for page in pages {
+      try await page.waitForText("Live", in: "#live")
+      try await page.waitForText("anna", in: "#user")
+      try await page.run("window.stays = true")
+    }
+
+    // 2. The session ends. Every tab asks, and goes on when one has signed in under another name.
+    let revoked = try await TestProcess.run(
+      TestProgram.path("saga"), ["key", "revoke", "--keys", "keys.json", String(texts[0].split(separator: "_")[1])],
+      in: site.folder)
+    #expect(revoked.status == 0)
+    for page in pages { try await page.wait("document.querySelector('dialog')?.textContent.includes('Sign in again')") }
+    try await signIn(pages[2], texts[1], in: "dialog")
+    for page in pages {
+      try await page.wait("!document.querySelector('dialog') && document.getElementById('user').textContent === 'ben'")
+      try await page.waitForText("Live", in: "#live")
+      #expect(try await page.run("window.stays") == true)
+    }
+    // The stream is that of the new session: an event reaches every tab.
+    let id = try await site.startWaiting(at: engine, headers: ["Authorization": "Bearer \(texts[1])"])
+    try await pages[1].show()
+    try await pages[1].wait("document.querySelector('tbody tr')?.dataset.row === '\(id)'")
+
+    // 3. One tab signs out, and no tab shows anything more.
+    try await pages[0].show()
+    try await pages[0].click("#user")
+    try await pages[0].click("#sign-out")
+    for page in pages {
+      // The page loads again, and answers no question meanwhile.
+      try await eventually("the page asks for a key again") {
+        (try? await page.run("document.querySelector('main h1')?.textContent ?? ''")) == "Sign in"
+      }
+    }
+    await browser.quit()
+    #expect(await engine.stop() == 0)
+    await site.close()
+  }
 }

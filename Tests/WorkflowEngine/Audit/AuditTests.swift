@@ -74,6 +74,8 @@ struct AuditTests {
     #expect(try await all(running.engine, AuditFilter(from: resolve.at + .milliseconds(1))).isEmpty)
     #expect(try await all(running.engine, AuditFilter(to: entries[0].at)).isEmpty)
     #expect(try await all(running.engine, AuditFilter(from: entries[0].at)).count == 4)
+    #expect(try await all(running.engine, AuditFilter(isNewestFirst: true)) == entries.reversed())
+    #expect(try await all(running.engine, AuditFilter(isNewestFirst: true), page: 1) == entries.reversed())
     await running.stop()
   }
 
