@@ -29,9 +29,12 @@ export const knowsCaller = () => me !== null;
 /** The caller that has signed in; null on an engine without keys. */
 export const caller = () => (me && me.signIn !== "notNeeded" ? me : null);
 // The roles that have a permission, as in the engine's table. The engine decides; the console offers nothing that it would refuse.
-const rolesWith = { operate: ["operator", "admin"], administer: ["admin"] };
-/** Whether the caller may do this: `operate` or `administer`. */
-export const may = (permission) => !me || me.roles.some((role) => rolesWith[permission].includes(role.split(":")[0]));
+const rolesWith = { start: ["starter", "admin"], signal: ["starter", "operator", "admin"], operate: ["operator", "admin"], approve: ["approver", "admin"], decline: ["operator", "approver", "admin"], administer: ["admin"] };
+/** Whether the caller may do this. A role can be limited to workflows, as in `starter:library-prep,store-tube`. */
+export const may = (permission, workflow) => !me || me.roles.some((text) => {
+  const [role, names = ""] = text.split(/:(.*)/s);
+  return rolesWith[permission].includes(role) && (names === "" || names.split(",").includes(workflow));
+});
 /** The name for the history: the owner of the key, or what the person has entered. */
 export const userName = () => caller()?.person ?? user;
 export function setUser(name) {

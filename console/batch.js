@@ -20,17 +20,19 @@ const many = 200;
  * Asks for a verb and a reason, and begins the operation.
  * @param target { filter } with the parameters of a list, or { sagas: [ids] }
  * @param steps names of steps to choose from
+ * @param step the step of a verb that needs one, where it is known
  * @returns the operation, or nothing
  */
-export async function actOnMany(target, { title, steps = [], verb = "retry" }) {
+export async function actOnMany(target, { title, steps = [], step = "", verb = "retry" }) {
   if (!(await askUser())) return undefined;
-  return dialog(title, (close) => build(target, steps, verb, close), { wide: true });
+  return dialog(title, (close) => build(target, { steps, step, first: verb }, close), { wide: true });
 }
 
-function build(target, steps, first, close) {
+function build(target, { steps, step, first }, close) {
   const select = h("select", { id: "batch-verb", onchange: () => { showMore(); look(); } },
     verbs.map((verb) => h("option", { value: verb, selected: verb === first }, verbLabel(verb))));
-  const more = h("div.row");
+  // The verb may change and the fields look the same: each verb has its own.
+  const more = h("div.row", { "data-acts": "1" });
   const outcome = h("div", { id: "batch-preview" });
   const count = h("p.batch-count", { "aria-live": "polite" });
   const rate = h("input", { type: "number", id: "batch-rate", min: 0.01, max: 1000, step: "any", value: 10, required: true, oninput: () => showTime() });
@@ -51,7 +53,7 @@ function build(target, steps, first, close) {
     parts = {};
     if (takesStep.includes(verb)) {
       parts.step = h("input", { type: "text", id: "batch-step", list: "batch-steps", autocomplete: "off", spellcheck: "false",
-        required: needsStep.includes(verb), oninput: changed });
+        required: needsStep.includes(verb), value: needsStep.includes(verb) ? step : "", oninput: changed });
     }
     if (verb === "resolve") {
       parts.outcome = h("select", { id: "batch-outcome", onchange: () => { showOutput(); look(); } },
@@ -62,7 +64,8 @@ function build(target, steps, first, close) {
     const showOutput = () => {
       parts.output = verb === "skip" || verb === "resolve" && parts.outcome.value === "happened"
         ? jsonForm("Output for later steps, the same for each saga") : null;
-      put(output, parts.output?.element);
+      output.hidden = !parts.output;
+      output.replaceChildren(...(parts.output ? [parts.output.element] : []));
       parts.output?.element.querySelector("textarea").addEventListener("input", changed);
     };
     showOutput();
@@ -70,7 +73,7 @@ function build(target, steps, first, close) {
       parts.step && [field(needsStep.includes(verb) ? "Step" : "Step (optional)", parts.step),
         h("datalist", { id: "batch-steps" }, steps.map((one) => h("option", { value: one })))],
       parts.outcome && field("What you found", parts.outcome),
-      parts.by && field("By how much", parts.by, "For example 30m or 2h"), parts.output && output);
+      parts.by && field("By how much", parts.by, "For example 30m or 2h"), (parts.output || parts.outcome) && output);
     button.className = dangerous.includes(verb) ? "danger" : "primary";
     button.textContent = verbLabel(verb);
   };

@@ -69,13 +69,15 @@ function bars({ spans, steps }, y, x, end) {
   return ordered.map((span) => {
     const from = x(Date.parse(span.from));
     const to = span.to ? x(Date.parse(span.to)) : x(end);
-    const kind = span.kind === "attempt" ? `attempt ${span.outcome ?? "running"}` : span.kind;
+    // The bar of all items of a step has the colour of what came of them.
+    const isWork = span.kind === "attempt" || span.kind === "items";
+    const kind = isWork ? `attempt ${span.outcome ?? "running"}` : span.kind;
     if (to < (drawn.get(kind) ?? -1) + 1) return null;
     drawn.set(kind, Math.max(from + 3, to));
     return s("g.span", { class: `${kind} ${span.phase}` },
       s("title", null, describe(span)),
       s("rect", { x: from, y: y + 5, width: Math.max(3, to - from), height: row - 10, rx: 3 }),
-      !isFold && span.kind === "attempt" && to - from > 22 && s("text", { x: from + 5, y: y + 17 }, sign(span)));
+      !isFold && isWork && to - from > 22 && s("text", { x: from + 5, y: y + 17 }, sign(span)));
   });
 }
 

@@ -141,7 +141,7 @@ export function itemList(saga, stepID, done, definition) {
         item.error?.outcome === "unknown" && " It may have happened."),
       item.child && childLink(item.child), undoText(item.undo), undoSignalButton(saga(), definition(), item, () => { done(); read(); }),
       item.output !== undefined && h("code.item-output", clip(shownText(write(item.output)))),
-      item.verbs?.length > 0 && h("div.actions.left", item.verbs.map((verb) => h("button", { type: "button", "data-verb": verb,
+      api.may("operate") && item.verbs?.length > 0 && h("div.actions.left", item.verbs.map((verb) => h("button", { type: "button", "data-verb": verb,
         "data-key": `item ${item.id} ${verb}`, "aria-label": `${itemVerb(verb)} ${item.id}`,
         onclick: () => use(verb, item) }, `${itemVerb(verb)} …`))));
   };

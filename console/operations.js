@@ -131,9 +131,9 @@ export function operationPage(main, { id, kept }) {
       one.status === "waiting" && [
         h("p.notice.wide-notice", { id: "waits" }, icon("clock"), " ", h("strong", "A second person must approve it."),
           isMine ? ` You requested it, ${one.by}, so you cannot approve it. You can withdraw it.` : ` ${one.by} requests it. The engine does nothing until another person approves it.`),
-        button("approve", "Approve", { class: "primary", disabled: isMine, "aria-describedby": "waits" }),
-        button("decline", isMine ? "Withdraw" : "Decline", { class: "danger" })],
-      one.status === "running" && button("stop", "Stop", { class: "danger" }));
+        api.may("approve") && button("approve", "Approve", { class: "primary", disabled: isMine, "aria-describedby": "waits" }),
+        api.may("decline") && button("decline", isMine ? "Withdraw" : "Decline", { class: "danger" })],
+      one.status === "running" && api.may("operate") && button("stop", "Stop", { class: "danger" }));
   };
 
   const decide = async (word) => {

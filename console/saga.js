@@ -125,6 +125,7 @@ export function sagaPage(main, { id, kept }) {
     put(next, steps.length > 0 && [h("h2.next-title", "What to do next"), h("ul.next", steps.slice(0, most)),
       steps.length > most && h("p", h("button", { type: "button", "data-key": "all next", onclick: () => { open.next = true; showVerbs(); } },
         `Show ${number(steps.length - most)} more`))]);
+    if (steps.length === 0 && saga.why.next.length > 0) put(next, h("p.quiet", "Your roles do not permit what would help."));
     put(verbs, verbButtons(saga, soon, new Set(saga.why.next.map((one) => one.verb))));
   };
 
@@ -381,4 +382,4 @@ function turnText(turn) {
         turn.holders.length > holders.length && " and others"]]);
 }
 
-const errorText = (error) => error && h("span", h("code", error.code), " ", error.message);
+const errorText = (error) => error && h("span", h("code", error.code), " ", error.message, error.outcome === "unknown" && " It may have happened.");

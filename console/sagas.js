@@ -116,7 +116,7 @@ export function sagas(main, { parameters, go, kept }) {
     put(list, page.sagas.length === 0 ? h("p.quiet", Object.keys(filters).length > 0 ? "No saga matches these filters." : ["There is no saga yet. Start one from its ", h("a", { href: "#/workflows" }, "workflow"), "."])
       : h("div.scroll", { tabindex: 0, role: "region", "aria-label": "List of sagas, scrolls sideways" }, h("table.list",
         h("caption.sr", `${plural(page.sagas.length, "saga")} on this page`),
-        h("thead", h("tr", h("th", { scope: "col" }, all), ["Status", "Saga", "Why", "Workflow", "Started", "Changed"].map((name) =>
+        h("thead", h("tr", api.may("operate") && h("th", { scope: "col" }, all), ["Status", "Saga", "Why", "Workflow", "Started", "Changed"].map((name) =>
           h("th", { scope: "col" }, name)))),
         h("tbody", page.sagas.map((saga) => row(saga, ids))))));
     showBar();
@@ -126,7 +126,7 @@ export function sagas(main, { parameters, go, kept }) {
   };
 
   const row = (saga, id) => h("tr", { "data-row": saga.id },
-    h("td", h("input", { type: "checkbox", "aria-label": `Select ${knownAs(saga, id)}`, "data-key": `choose ${saga.id}`, "data-choose": "",
+    api.may("operate") && h("td", h("input", { type: "checkbox", "aria-label": `Select ${knownAs(saga, id)}`, "data-key": `choose ${saga.id}`, "data-choose": "",
       checked: chosen.has(saga.id), onchange: (event) => {
         if (event.target.checked) chosen.add(saga.id);
         else chosen.delete(saga.id);
@@ -158,7 +158,8 @@ export function sagas(main, { parameters, go, kept }) {
     const total = Object.values(page.facets?.status ?? {}).reduce((sum, one) => sum + one, 0);
     const all = `${page.facets?.atLeast ? "≥ " : ""}${number(total)}`;
     const canAll = total > 0 && Object.keys(finding).length > 0;
-    put(bar, chosen.size > 0 || canAll ? h("div.bar",
+    if (!api.may("operate")) return put(bar, total > 0 && h("p.quiet", `${all} found.`));
+    return put(bar, chosen.size > 0 || canAll ? h("div.bar",
       chosen.size > 0 && [h("strong", plural(chosen.size, "saga"), " selected"),
         h("button.primary", { type: "button", "data-key": "batch", onclick: () =>
           actOn({ sagas: [...chosen] }, plural(chosen.size, "saga"), page.sagas.filter((one) => chosen.has(one.id))) },

@@ -35,7 +35,7 @@ function kindsOf(steps) {
   const after = steps.map(() => []);
   before.forEach((list, place) => list.forEach((one) => after[one].push(place)));
   const groups = steps.map((step) => index.get(step.group));
-  // Siblings are equally far from the start. With that, a chain is told apart at once and not step by step.
+  // Siblings are equally far from the start. With that, the steps of a chain differ at once.
   const far = [];
   const depth = (place) => (far[place] ??= before[place].reduce((most, one) => Math.max(most, depth(one) + 1), 0));
   let kinds = numbered(steps.map((step, place) =>

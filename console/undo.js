@@ -1,4 +1,5 @@
 // The undo of a step that a person confirms, or that another saga does.
+import * as api from "./api.js";
 import { h } from "./dom.js";
 import { childLink } from "./family.js";
 import { plural, since } from "./format.js";
@@ -22,7 +23,7 @@ export function undoText(undo) {
  */
 export function undoSignalButton(saga, definition, step, done, before = () => {}) {
   const name = step.undo?.waitingFor?.signal;
-  if (name === undefined) return null;
+  if (name === undefined || !api.may("signal", saga.workflow)) return null;
   const send = async () => {
     before();
     if (await sendSignal(saga, name, signalSchema(saga, definition, step.id, name))) done();

@@ -19,8 +19,8 @@ const labels = {
 };
 export const verbLabel = (verb) => labels[verb] ?? verb;
 
-/** The buttons of all verbs that the saga takes now, but for those in `without`. */
-export const verbButtons = (saga, done, without = new Set()) => saga.verbs.filter(({ verb }) => !without.has(verb)).map(({ verb }) =>
+/** The buttons of all verbs that the saga takes now and the caller may use, but for those in `without`. */
+export const verbButtons = (saga, done, without = new Set()) => saga.verbs.filter(({ verb }) => api.may("operate") && !without.has(verb)).map(({ verb }) =>
   h("button", { type: "button", "data-key": `verb ${verb}`, "data-verb": verb, class: dangerous.includes(verb) ? "danger" : "",
     onclick: async () => { if (await act(saga, verb)) done(); } }, `${verbLabel(verb)} …`));
 
@@ -43,13 +43,21 @@ export const signalBar = (...names) => {
     : `Only for the laboratory role ${roles.join(" or ")}.`;
 };
 
-/** What the engine says would help, in its words: a button for each option, with its purpose. */
-export const nextSteps = (saga, definition, done) => saga.why.next.map((option, index) => {
+/**
+ * What a person does first. While the outcome is unknown, it is to find out, and to say what was found: a retry comes after it.
+ * @param verbOf gives the verb of an option
+ */
+export const inOrder = (options, isUnknown, verbOf) => (isUnknown ? [...options].sort((a, b) => (verbOf(b) === "resolve") - (verbOf(a) === "resolve")) : options);
+
+/** What the engine says would help, in its words: a button for each option that the caller may use, with its purpose. */
+export const nextSteps = (saga, definition, done) => inOrder(saga.why.next, saga.why.outcome === "unknown", ({ verb }) => verb)
+  .filter(({ verb }) => (verb === "signal" ? api.may("signal", saga.workflow) : api.may("operate"))).map((option, index) => {
   const { verb, step, signal: name, outcome, purpose } = option;
   const act_ = () => (verb === "signal" ? sendSignal(saga, name, signalSchema(saga, definition, step, name))
     : act(saga, verb, { step }));
   const bar = verb === "signal" ? signalBar(saga, definition, step, name) : null;
-  const first = index === 0 && (verb === "signal" || saga.status === "stuck");
+  // Of two answers to what happened, none is proposed.
+  const first = index === 0 && (verb === "signal" || saga.status === "stuck" && saga.why.outcome !== "unknown");
   return h("li", h("button", { type: "button", "data-key": verb === "signal" ? `signal ${name}` : `next ${verb} ${step ?? ""} ${outcome ?? ""}`,
     "data-verb": verb, class: dangerous.includes(verb) ? "danger" : first ? "primary" : "", disabled: bar !== null,
     onclick: async () => { if (await act_()) done(); } }, verb === "signal" ? `Send ${name} …` : `${verbLabel(verb)} …`),

@@ -52,7 +52,7 @@ export function workflowPage(main, { name, version, go }) {
     try {
       workflow = await api.workflow(name, version);
       put(head, h("div.title-row", h("h1", workflow.name, " ", h("span.quiet", versionName(workflow.version))),
-        h("button.primary", { type: "button", "data-key": "start", onclick: async () => {
+        api.may("start", workflow.name) && h("button.primary", { type: "button", "data-key": "start", onclick: async () => {
           const saga = await startSaga(workflow);
           if (saga?.id) go(`#/saga/${saga.id}`);
         } }, "Start a saga …")),

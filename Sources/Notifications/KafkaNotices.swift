@@ -52,7 +52,7 @@ public final class KafkaNotices: NoticeDestination {
   static func event(_ notice: Notice) -> CloudEvent {
     CloudEvent(
       id: notice.id, source: source, type: typePrefix + notice.type.rawValue, subject: notice.subject, time: notice.at,
-      extensions: [.init("partitionkey", notice.subject)], data: notice.data.bytes())
+      extensions: [.init("partitionkey", notice.subject)], data: notice.shownData.bytes())
   }
 
   public func close() async { await producer.close(flushWithin: .seconds(1)) }

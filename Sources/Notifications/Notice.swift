@@ -66,11 +66,12 @@ public struct Notice: Sendable, Hashable {
   }
 
   /// The body of a webhook, in the form that the Standard Webhooks specification recommends.
-  /// Sealed values are masked in it.
   public var body: JSON {
-    let body: JSON = ["type": .string(type.rawValue), "timestamp": .timestamp(at), "data": data]
-    return body.replacingTexts { .string(SealedText.masked(text: $0)) }
+    ["type": .string(type.rawValue), "timestamp": .timestamp(at), "data": shownData]
   }
+
+  /// The data as every destination gets it: with `•••` in place of sealed values.
+  var shownData: JSON { data.replacingTexts { .string(SealedText.masked(text: $0)) } }
 
   /// Returns a test notice, which reports no event.
   static func test(_ environment: Environment, by: String) -> Notice {

@@ -1,7 +1,8 @@
 import Foundation
-import Persistence
 import TestSupport
 import Testing
+
+@testable import Persistence
 
 @Suite("A store erases what was deleted", .timeLimit(.minutes(15)), .inTurn)
 struct ErasureTests {
@@ -32,6 +33,22 @@ struct ErasureTests {
         }
         if end.isEmpty { #expect(bytes.firstRange(of: Array("planted-8-".utf8)) != nil) }
       }
+    }
+  }
+
+  @Test("A reader in the way, such as a backup, makes it fail soon, because appends wait meanwhile")
+  func reader() async throws {
+    try await withStore(.sqlite) { store, place in
+      try await store.apply(batch([document(1, "first")]))
+      let reader = try SQLiteDatabase(path: place.location, readOnly: false)
+      try reader.run("BEGIN")
+      _ = try reader.statement("SELECT count(*) FROM sqlite_schema").first { $0.integer(0) }
+      try await store.apply(batch([], [DocumentName(collection: "keys", id: "1")]))
+      let start = ContinuousClock.now
+      let error = await #expect(throws: StoreError.self) { try await store.eraseTraces() }
+      #expect(error?.kind == .unavailable && ContinuousClock.now - start < .seconds(8))
+      try reader.run("ROLLBACK")
+      try await store.eraseTraces()
     }
   }
 }

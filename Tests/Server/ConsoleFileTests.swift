@@ -89,7 +89,7 @@ struct ConsoleFileTests {
       let roles = match.2.split(separator: ", ").compactMap { Role(rawValue: $0.trimmingCharacters(in: ["\""])) }
       #expect(Set(roles) == permission.roles, "\(permission)")
     }
-    #expect(permissions == [.operate, .administer])
+    #expect(permissions == [.start, .signal, .operate, .approve, .decline, .administer])
   }
 
   private typealias Get = (String, HTTPHeaders) async throws -> HTTPServerResponse

@@ -1,7 +1,11 @@
 import CSQLite
+import Values
 
 /// One connection to an SQLite file, with its prepared statements. Only one thread uses it at a time.
 final class SQLiteDatabase {
+  /// How long a statement usually waits for another connection.
+  static let patience = Duration.seconds(10)
+
   private let handle: OpaquePointer
   private var statements: [String: SQLiteStatement] = [:]
 
@@ -19,10 +23,13 @@ final class SQLiteDatabase {
       throw StoreError(.unavailable, "can't open the store \(path)", detail: String(cString: sqlite3_errmsg(opened)))
     }
     // Only one process has the file open, but a reader and a checkpoint can conflict.
-    sqlite3_busy_timeout(handle, 10_000)
+    wait(atMost: Self.patience)
     try run("PRAGMA foreign_keys = ON")
     if readOnly { try run("PRAGMA query_only = ON") }
   }
+
+  /// Sets how long the next statements wait for another connection.
+  func wait(atMost time: Duration) { sqlite3_busy_timeout(handle, Int32(clamping: time.wholeMilliseconds)) }
 
   deinit {
     // Statements are finalized first, because a connection with live statements stays open.

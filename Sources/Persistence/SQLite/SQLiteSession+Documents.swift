@@ -14,7 +14,10 @@ extension SQLiteSession {
   }
 
   func emptyLog() throws(StoreError) {
-    // The first column is 1 when a reader was in the way longer than the busy timeout.
+    // All appends wait meanwhile, so a reader in the way, such as a backup, is not waited for as long as usual.
+    database.wait(atMost: .milliseconds(500))
+    defer { database.wait(atMost: SQLiteDatabase.patience) }
+    // The first column is 1 when a reader was in the way for longer.
     let isBusy = try database.statement("PRAGMA wal_checkpoint(TRUNCATE)").first { $0.integer(0) } ?? 1
     if isBusy != 0 { throw .unavailable("a reader keeps the write-ahead log in use") }
   }

@@ -63,7 +63,7 @@ extension API {
     }
   }
 
-  /// Destroys the key of an ended saga's sensitive values. It can't be undone, so it is no verb of an operation.
+  /// Destroys the key of an ended saga's sensitive values. It can't be undone, so an operation on many sagas can't do it.
   private func forget(_ call: Call) async throws -> HTTPServerResponse {
     let id = try call.path.sagaID()
     let user = try call.user()

@@ -173,6 +173,7 @@ public final class EngineMeters: Sendable {
       guard let id = event.step, ItemID(id) == nil, let since = saga.step(id)?.undo.startedAt else { break }
       undoDurations.add(event.at - since, workflow, step)
     case let late as StepOverdue: overdue.add(1, workflow, step, late.phase.rawValue)
+    case is SagaForgotten: verbs.add(1, "forget")
     // No other kind is counted.
     default: break
     }

@@ -105,6 +105,9 @@ final class SagaLog: Sendable {
           ("end", saga.end?.status.rawValue ?? event.typeName), ("milliseconds", "\(time.wholeMilliseconds)"),
         ]
       }
+    // An ended saga takes no verb, so this is not among the acts.
+    case let forgotten as SagaForgotten:
+      write(.verb) { Self.place(saga) + [("verb", "forget"), ("by", forgotten.act.by)] }
     // No other event has a line of its own.
     default: break
     }

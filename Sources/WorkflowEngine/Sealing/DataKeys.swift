@@ -119,7 +119,8 @@ final class DataKeys: Sendable {
         guard let saga = UniqueID(document.id), let wrapped = Wrapped(document),
           let bytes = old.key.open(wrapped.bytes, context: Self.context(saga, old.id)), let key = SealingKey(bytes)
         else { continue }
-        try await write(saga, key, with: keys.current)
+        // A mark stays: the history may have been unreadable just now.
+        try await write(saga, key, with: keys.current, fields: document.fields)
         count += 1
       }
       if count > 0 {
@@ -161,7 +162,10 @@ final class DataKeys: Sendable {
     Array("saga data key 1 \(saga) \(master)".utf8)
   }
 
-  private func write(_ saga: UniqueID, _ key: SealingKey, with master: SealKeys.Key) async throws {
+  /// - Parameter fields: the fields that the document has had so far.
+  private func write(
+    _ saga: UniqueID, _ key: SealingKey, with master: SealKeys.Key, fields: [String: String] = [:]
+  ) async throws {
     let nonce = environment.randomBytes(SealingKey.nonceLength)
     guard let wrapped = master.key.seal(key.bytes, nonce: nonce, context: Self.context(saga, master.id)) else {
       throw Refusal(EngineErrorCode.sealFailed, "libcrypto did not seal a key. Nothing was stored.")
@@ -170,7 +174,8 @@ final class DataKeys: Sendable {
     try await apply(
       [
         Document(
-          collection: Self.collection, id: saga.description, sort: saga.description, fields: ["key": master.id],
+          collection: Self.collection, id: saga.description, sort: saga.description,
+          fields: fields.merging(["key": master.id]) { $1 },
           data: data.bytes())
       ], [], saga)
   }

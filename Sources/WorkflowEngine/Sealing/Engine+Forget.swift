@@ -16,18 +16,29 @@ extension Engine {
     let before = try await host.state(of: id)
     if before.forgotten == nil {
       if before.end != nil, before.start.isSealed {
-        if let parent = before.start.parent?.saga, try await host.state(of: parent).end == nil {
-          throw Refusal(
-            EngineErrorCode.sagaNotEnded,
-            "The saga was started by \(parent), which has not ended and may still undo it. Forget it when both have ended."
-          )
-        }
+        try await requireAncestorsEnded(before)
         try await host.dataKeys.markForDestruction(id)
       }
       _ = try await host.ask(id, .forget(act))
     }
     try await host.dataKeys.destroy(id)
     return try await host.state(of: id).closed
+  }
+
+  /// Checks that no saga above can still undo this one. A parent that has ended opens again when its own parent turns
+  /// back, and then it undoes its children.
+  private func requireAncestorsEnded(_ saga: SagaState) async throws {
+    var next = saga.start.parent?.saga
+    while let id = next {
+      let above = try await host.state(of: id)
+      guard above.end != nil else {
+        throw Refusal(
+          EngineErrorCode.sagaNotEnded,
+          "The saga belongs to \(id), which has not ended and may still undo it. Forget it when all above it have ended."
+        )
+      }
+      next = above.start.parent?.saga
+    }
   }
 
   /// Finishes what an earlier process has begun: keys that were to be destroyed, and keys of other master keys.

@@ -179,12 +179,12 @@ final class SagaSeal: ValueOpening, Sendable {
 
     // MARK: What was found
 
-    /// The members of an event that are no content: times, ids, words of the engine, and people. Their names are free
+    /// The members of an event that are not content: times, ids, words of the engine, and people. Their names are free
     /// below `content`.
     private static let structure: Set<String> = [
       "at", "attempt", "basis", "by", "cause", "child", "classes", "code", "commandDigest", "commandId", "consequence",
       "deadline", "definition", "depth", "digest", "from", "how", "id", "idempotencyKey", "key", "lease", "lookedAt",
-      "next", "outcome", "parent", "phase", "queue", "remindAt", "resolution", "retryAt", "sealed", "signal",
+      "next", "outcome", "parent", "phase", "queue", "remindAt", "resolution", "retryAt", "roles", "sealed", "signal",
       "signalId", "since", "status", "step", "steps", "tags", "until", "why", "worker", "workflow",
     ]
     private static let content: Set<String> = ["input", "output", "body", "labels", "headers"]

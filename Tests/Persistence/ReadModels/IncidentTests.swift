@@ -144,7 +144,7 @@ struct IncidentTests {
       try await model.fill([store], from: &sagas, count: 200, changes: 0)
       let page = try await store.incidents(IncidentQuery(at: Self.start + .seconds(60)), after: nil, limit: 50)
       #expect(!page.isExact)
-      #expect(page.totals == [.stuck: 5, .overdue: 5, .paused: 5])
+      #expect(page.totals == [.stuck: 5, .held: 4, .overdue: 5, .paused: 5])
     }
   }
 

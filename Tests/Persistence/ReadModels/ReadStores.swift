@@ -103,14 +103,18 @@ struct RandomSagas {
     let phase = failing?.status == "undoFailed" ? "undo" : "forward"
     let kind: IncidentKind? =
       row.endedAt != nil
-      ? nil : row.status == "stuck" ? .stuck : row.isPaused ? .paused : failing == nil ? nil : .retrying
+      ? nil
+      : row.status == "stuck"
+        ? .stuck
+        : row.isPaused
+          ? (row.updatedAt.milliseconds.isMultiple(of: 3) ? .held : .paused) : failing == nil ? nil : .retrying
     row.need = kind.map { kind in
-      kind == .paused
-        ? SagaNeed(kind: .paused, since: row.updatedAt)
+      kind == .paused || kind == .held
+        ? SagaNeed(kind: kind, code: kind == .held ? "saga.held" : nil, since: row.updatedAt)
         : SagaNeed(
           kind: kind, step: failing?.id, phase: failing.map { _ in phase }, code: failing?.error, since: row.updatedAt)
     }
-    let comesFirst = kind == .stuck || kind == .paused
+    let comesFirst = kind == .stuck || kind == .paused || kind == .held
     row.late =
       comesFirst ? nil : row.overdueAt.map { SagaNeed(kind: .overdue, step: "y", phase: "forward", since: $0) }
   }

@@ -115,7 +115,12 @@ final class ChromiumPage: Sendable {
         if (!node || node.disabled) return null;
         node.scrollIntoView({ block: 'center' });
         const box = node.getBoundingClientRect();
-        return box.width ? { x: box.x + box.width / 2, y: box.y + box.height / 2 } : null;
+        const place = { x: box.x + box.width / 2, y: box.y + box.height / 2 };
+        // A page that still loads moves it, or draws it again between the press and the release.
+        const seen = node.seenAt;
+        const isSame = seen && seen.x === place.x && seen.y === place.y;
+        node.seenAt = { ...place, looks: isSame ? seen.looks + 1 : 0 };
+        return box.width && node.seenAt.looks >= 4 ? place : null;
       })()
       """)
     for type in ["mousePressed", "mouseReleased"] {
@@ -129,6 +134,7 @@ final class ChromiumPage: Sendable {
 
   /// Selects an option of a list, by its value.
   func choose(_ value: String, in selector: String) async throws {
+    try await wait("document.querySelector(\(quote(selector)))")
     try await run(
       """
       (() => {

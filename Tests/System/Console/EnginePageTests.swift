@@ -142,9 +142,10 @@ struct EnginePageTests {
     try await page.click("dialog button[type=submit]")
     try await page.waitForText("will be sent again.", in: "#said")
     try await page.wait("!document.querySelector('dialog') && document.activeElement.id === 'rewind-echo'")
-    // A position that no shard has is refused with its code.
+    // A position that the shard does not have is refused with its code.
     try await page.press("Enter")
     try await page.wait("document.getElementById('rewind-to')")
+    try await page.run("document.getElementById('rewind-shard').selectedIndex = 1")
     try await page.click("#rewind-to")
     try await page.type("999999")
     try await page.click("#reason")

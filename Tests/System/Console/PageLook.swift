@@ -16,24 +16,27 @@ struct PageLook: Sendable {
   }
 
   let axe: Axe?
-  static let widths = [1_440, 400]
-  static let schemes = ["light", "dark"]
+  /// A scheme and a width of the window.
+  typealias Form = (scheme: String, width: Int)
+  static let forms: [Form] = [("light", 1_440), ("light", 400), ("dark", 1_440), ("dark", 400)]
+  /// Both schemes and both widths, in half the time: for pages that are looked at in all forms with other content.
+  static let fewForms: [Form] = [("light", 1_440), ("dark", 400)]
 
   /// Opens each page in each form, checks it, and saves its picture.
   /// - Parameter prefix: what the names of the pictures begin with.
-  func at(_ pages: [Shown], of url: String, in page: ChromiumPage, prefix: String) async throws {
-    for scheme in Self.schemes {
-      try await page.prefer(scheme)
-      for width in Self.widths {
-        try await page.size(width, 900)
-        for shown in pages {
-          try await page.open("about:blank")
-          try await page.open(
-            "\(url)/\(shown.address.hasPrefix("/") ? String(shown.address.dropFirst()) : shown.address)")
-          try await page.wait(shown.fact)
-          try await shown.act?(page)
-          try await check(page, shown, "\(prefix)-\(shown.name)-\(scheme)-\(width)")
-        }
+  func at(
+    _ pages: [Shown], of url: String, in page: ChromiumPage, prefix: String, forms: [Form] = PageLook.forms
+  ) async throws {
+    for form in forms {
+      try await page.prefer(form.scheme)
+      try await page.size(form.width, 900)
+      for shown in pages {
+        try await page.open("about:blank")
+        try await page.open(
+          "\(url)/\(shown.address.hasPrefix("/") ? String(shown.address.dropFirst()) : shown.address)")
+        try await page.wait(shown.fact)
+        try await shown.act?(page)
+        try await check(page, shown, "\(prefix)-\(shown.name)-\(form.scheme)-\(form.width)")
       }
     }
   }

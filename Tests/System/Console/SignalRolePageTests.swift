@@ -18,6 +18,7 @@ struct SignalRolePageTests {
       return try String(contentsOf: file, encoding: .utf8).trimmingCharacters(in: .whitespacesAndNewlines)
     }
     let admin = try await key("root", "--role", "admin")
+    let viewer = try await key("vera", "--role", "viewer")
     let qa = try await key("mia", "--role", "operator", "--lab-role", "qa")
     let engine = try await SagaProcess.listening(
       ["serve", "--store", "memory", "--port", "0", "--keys", "keys.json"], in: site.folder)
@@ -43,6 +44,24 @@ struct SignalRolePageTests {
     try await page.click("#user")
     try await page.click("#sign-out")
     // The page loads again, and answers no question meanwhile.
+    try await eventually("the page asks for a key again") {
+      (try? await page.run("document.querySelector('main h1')?.textContent ?? ''")) == "Sign in"
+    }
+    // A viewer is offered nothing that the engine would refuse.
+    try await signIn(page, viewer)
+    try await page.waitForText("Your roles do not permit what would help.", in: "main")
+    #expect(try await page.run("document.querySelectorAll('main [data-verb]').length") == 0)
+    try await page.run("location.hash = '#/sagas?workflow=release'")
+    try await page.waitForText("1 found.", in: "main")
+    #expect(try await page.run("document.querySelectorAll('main [data-choose], main .bar').length") == 0)
+    try await page.run("location.hash = '#/workflow/release'")
+    try await page.waitForText("Registered", in: "main")
+    #expect(try await page.run("document.querySelector('[data-key=start]')") == .null)
+    try await page.run("location.hash = '#/saga/\(id)'")
+    try await page.waitForText("Your roles do not permit what would help.", in: "main")
+
+    try await page.click("#user")
+    try await page.click("#sign-out")
     try await eventually("the page asks for a key again") {
       (try? await page.run("document.querySelector('main h1')?.textContent ?? ''")) == "Sign in"
     }

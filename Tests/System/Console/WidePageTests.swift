@@ -341,7 +341,7 @@ extension ConsoleTests {
           const at = (seconds) => new Date(seconds * 1000).toISOString();
           const span = (step, from, to, kind = 'attempt') =>
             ({ step, phase: 'forward', kind, attempt: 1, from: at(from), to: at(to), outcome: 'succeeded' });
-          const line = { start: at(0), end: at(3 * 86400 + 30), marks: [],
+          const line = { start: at(0), end: at(3 * 86400 + 30), "marks": [],
             spans: [span('a', 0, 10), span('wait', 10, 3 * 86400, 'wait'), span('b', 3 * 86400, 3 * 86400 + 30)] };
           const { drawing, table } = gantt(line, { width: 1000 });
           document.body.append(table);

@@ -62,6 +62,7 @@ struct ConsoleOperator: StoryOperator {
   func resolve(_ saga: String, step: String, reason: String) async throws {
     try await page.run("location.hash = '#/saga/\(saga)'")
     try await page.click("button[data-verb=resolve]")
+    try await page.choose("undone", in: "#verb-outcome")
     try await page.waitForText("The engine records that you have undone “\(step)” by hand", in: "dialog .preview")
     try await page.click("#reason")
     try await page.type(reason)

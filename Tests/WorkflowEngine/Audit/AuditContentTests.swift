@@ -39,7 +39,7 @@ struct AuditContentTests {
           case "hangs": .unknown(StepFailure(code: "timeout", message: "no answer", isRetryable: true))
           default: .succeeded(["ok": true])
           }
-        }, approvals: [.abandon])
+        }, approvals: [.abandon], sealKeys: SealKeys(.system))
     }
 
     /// A saga of these steps, once it has come to where it stays.
@@ -187,6 +187,17 @@ struct AuditContentTests {
         content: ["fromVersion": 1, "toVersion": 2, "definition": .string(digest), "key": "ticket-17"])
     case "sagaAbandoned":
       try await bench.operate(bench.stuck(), .abandon)
+      return Expected(reason: why, content: ["key": "ticket-17"])
+    case "sagaForgotten":
+      let text = #"""
+        {"name": "spec", "version": 1, "steps": [{"id": "d", "delay": {"for": "0s"}}],
+         "inputSchema": {"type": "object", "properties": {"patient": {"type": "string", "sensitive": true}}}}
+        """#
+      _ = try await engine.register(Array(text.utf8), by: "author", from: Self.way)
+      let request = StartRequest(workflow: "spec", input: ["patient": "Nora Moor"], by: "lims", from: Self.way)
+      let id = try await engine.start(request).id
+      _ = try await bench.running.end(of: id)
+      _ = try await engine.forget(id, Self.act)
       return Expected(reason: why, content: ["key": "ticket-17"])
     case "turnBackRequested":
       let pivot = #""pivot": true, \#(Self.later)"#

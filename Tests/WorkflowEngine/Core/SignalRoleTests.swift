@@ -41,6 +41,17 @@ struct SignalRoleTests {
     #expect(received.map(\.signal.roles) == [["lead"]], "the history says as what the sender was recognised")
   }
 
+  @Test("A sender without the role is not recorded either when the step has its signal, or when the id was used")
+  func spent() throws {
+    let steps = [Self.wait("check", roles: #""qa""#), Saga.http("last")]
+    var saga = try Saga("[\(steps.joined(separator: ", "))]")
+    try saga.start()
+    try saga.when(Self.send("1", as: ["qa"], "yes"))
+    #expect(try Self.refusal(&saga, Self.send("2", as: ["night"]))?.code == EngineErrorCode.signalRoleMissing)
+    #expect(try Self.refusal(&saga, Self.send("1", as: [], "no"))?.code == EngineErrorCode.signalRoleMissing)
+    #expect(saga.state?.signals.count == 1)
+  }
+
   @Test("An engine that compares no senders takes the signal")
   func withoutKeys() throws {
     var saga = try Saga("[\(Self.wait("check", roles: #""qa""#))]")

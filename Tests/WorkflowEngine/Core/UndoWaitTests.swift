@@ -192,7 +192,7 @@ struct UndoWaitTests {
       pool.awaitedUndoChild == UndoChildTests.link() && pool.undoChildrenEnded == 1 && pool.undoWait?.until == nil)
     #expect(state.snapshot["schema"] == 8)
     #expect(try SagaState(snapshot: state.snapshot) == state)
-    #expect(throws: UnreadableEvent.self) { try SagaState(snapshot: stored(10)) }
+    #expect(throws: UnreadableEvent.self) { try SagaState(snapshot: stored(11)) }
   }
 
   // MARK: Early signals

@@ -39,6 +39,16 @@ struct KafkaNoticesTests {
     await kafka.close()
   }
 
+  @Test("A sealed value is masked in the topic, as in a webhook")
+  func masked() throws {
+    let notice = Notice(
+      id: "1", type: .sagaStuck, at: WebhookTests.notice.at, subject: "019c", summary: "Case sealed:1:QUJD is stuck.",
+      details: ["title": "sealed:1:QUJD"])
+    let data = try JSON(parsing: KafkaNotices.event(notice).data)
+    #expect(data == notice.body["data"])
+    #expect(data["title"] == .string(SealedText.mask) && data["summary"] == "Case ••• is stuck.")
+  }
+
   @Test("A broker that is down is a failure of the delivery")
   func nobody() async throws {
     let kafka = try KafkaNotices(cluster: KafkaCluster(brokers: "127.0.0.1:1"))

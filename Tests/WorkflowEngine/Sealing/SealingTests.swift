@@ -196,6 +196,53 @@ struct SealingTests {
     await engine.stop()
   }
 
+  @Test("A saga below an open one is not forgotten, also when the one between them has ended")
+  func below() async throws {
+    let engine = try await running(MemoryStore(environment: .system), Self.participant())
+    let mark = #""inputSchema": {"properties": {"patient": {"sensitive": true}}},"#
+    for content in [
+      ChildShellTests.workflow("leaf", Workflow.step("x"), members: mark),
+      ChildShellTests.workflow(
+        "middle", #"{"id": "down", "workflow": {"name": "leaf", "input": {"patient": "${input.patient}"}}}"#,
+        members: mark),
+      ChildShellTests.workflow(
+        "spec", #"{"id": "down", "workflow": {"name": "middle", "input": {"patient": "${input.patient}"}}}"#,
+        #"{"id": "word", "signal": {"name": "go"}}"#, members: mark),
+    ] {
+      _ = try await engine.engine.register(content, by: "test")
+    }
+    let top = try await engine.start(input: Self.input).id
+    try await engine.engine.wait(for: top, step: "word", toBe: .waiting)
+    let middle = try #require(try await engine.engine.saga(top).state.step("down")?.child?.saga)
+    let leaf = try #require(try await engine.engine.saga(middle).state.step("down")?.child?.saga)
+    #expect(try await engine.engine.saga(middle).state.end != nil)
+    let act = OperatorAct(by: "anna", reason: "consent withdrawn")
+    for id in [leaf, middle] {
+      let refusal = await #expect(throws: Refusal.self) { try await engine.engine.forget(id, act) }
+      #expect(refusal?.code == EngineErrorCode.sagaNotEnded && refusal?.message.contains("\(top)") == true)
+    }
+    _ = try await engine.engine.signal(top, name: "go", body: [:], signalID: nil, by: "test")
+    _ = try await engine.end(of: top)
+    for id in [leaf, middle, top] { #expect(try await engine.engine.forget(id, act).forgotten != nil) }
+    #expect(engine.engine.meters.count("tracseq_verbs_total")[["forget"]] == 3)
+    await engine.stop()
+  }
+
+  @Test("The laboratory roles of a sender are compared, and so they stay as they are")
+  func roles() async throws {
+    let engine = try await running(MemoryStore(environment: .system), Self.participant())
+    _ = try await engine.engine.register(Self.content(), by: "test")
+    let id = try await engine.start(input: ["patient": "pathology", "age": 39, "code": "C-1"]).id
+    try await engine.engine.wait(for: id, step: "word", toBe: .waiting)
+    _ = try await engine.engine.signal(
+      id, SignalGiven(name: "go", id: "s", body: [:], by: "anna", roles: ["pathology"]))
+    let received = try await engine.engine.events(of: id, after: 0, limit: 100).compactMap {
+      $0.what as? SignalReceived
+    }
+    #expect(received.map(\.signal.roles) == [["pathology"]])
+    await engine.stop()
+  }
+
   @Test("A destruction that a crash interrupted is finished at the next start")
   func interrupted() async throws {
     let store = MemoryStore(environment: .system)

@@ -119,6 +119,11 @@ extension Decider {
       let known = names.isEmpty ? "It waits for no signal." : "It knows \(names.joined(separator: ", "))."
       throw Refusal(EngineErrorCode.signalUnknown, "The workflow has no signal “\(given.name)”. \(known)")
     }
+    // A refusal for the sender's roles is not recorded: who may not send the signal changes nothing of the saga, also
+    // when its step has taken one or the id was used before.
+    guard waits.contains(where: { $0.signal.takes(senderWith: given.roles) }) else {
+      throw roleMissing(for: given, waits)
+    }
     guard state.signals.count < SignalLimits.all else {
       throw Refusal(
         EngineErrorCode.signalLimit,
@@ -130,7 +135,6 @@ extension Decider {
     }
     let all = stepsToCome(for: given.name)
     let coming = all.filter { $0.signal.takes(senderWith: given.roles) }
-    // A refusal for the sender's roles is not recorded: who may not send the signal changes nothing of the saga.
     let missing = coming.count < all.count ? roleMissing(for: given, all) : nil
     if let missing, coming.isEmpty { throw missing }
     if state.turnBack != nil, coming.isEmpty, !waits.contains(where: { $0.phase == .undo }) {
