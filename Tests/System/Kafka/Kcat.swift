@@ -41,10 +41,10 @@ final class KcatReader: Sendable {
   let lines: AsyncStream<Line>
 
   init(topic: String, brokers: String) throws {
-    // Unit separators, which neither keys nor JSON hold.
+    // Unit separators, which neither keys nor JSON hold. With -E a broker that is frozen for long ends no reader.
     process = try TestProcess(
       Kcat.program(),
-      ["-C", "-b", brokers, "-t", topic, "-o", "beginning", "-u", "-f", "%p\u{1F}%o\u{1F}%k\u{1F}%h\u{1F}%s\n"],
+      ["-C", "-E", "-b", brokers, "-t", topic, "-o", "beginning", "-u", "-f", "%p\u{1F}%o\u{1F}%k\u{1F}%h\u{1F}%s\n"],
       errors: .discarded)
     let text = process.lines
     let (lines, lining) = AsyncStream.makeStream(of: Line.self)
