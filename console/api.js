@@ -146,7 +146,7 @@ export const saga = (id) => get(`/v1/sagas/${part(id)}`);
 /** The saga as it was after one of its events. */
 export const sagaAt = (id, version) => get(`/v1/sagas/${part(id)}?version=${version}`);
 
-/** The events after a version, at most so many. */
+/** The events after a version, no more than the limit. */
 export const eventsAfter = async (id, after, limit) => (await get(`/v1/sagas/${part(id)}/events?after=${after}&limit=${limit}`)).events;
 
 /** The timeline, in which a step with forEach has one span for all its items. */

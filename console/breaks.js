@@ -2,7 +2,7 @@
 
 // A shorter gap is never broken.
 const shortest = 60e3;
-// A gap is broken when it is so many times as long as all that is left.
+// A gap is broken when it is at least this many times as long as all that is left.
 const times = 4;
 // The most breaks of a timeline.
 const most = 12;

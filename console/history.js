@@ -44,7 +44,7 @@ export function eventList(id, go) {
 
   const line = (event) => eventLine(event, at === event.version, go);
 
-  /** So many events from a place on: they are in one page, or in two. */
+  /** Events from a place on: they are in one page, or in two. */
   const part = async (from) => {
     const first = Math.floor(from / size);
     const pages = await Promise.all([read(first), from % size > 0 && (first + 1) * size < last ? read(first + 1) : []]);

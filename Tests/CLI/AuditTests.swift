@@ -75,7 +75,7 @@ struct AuditTests {
     #expect(csv.contains(#""{""key"":""click-1"",""signal"":""approval"",""body"":{""approved"":true"#), "\(csv)")
   }
 
-  @Test("--limit ends after so many acts, the oldest first, and says that more follow")
+  @Test("--limit ends after that number of acts, the oldest first, and says that more follow")
   func limit() async throws {
     let page: JSON = ["acts": .array(Array(Self.acts[..<2])), "next": "C2"]
     let tool = TestTool(answers: [.json(page), .json(["acts": .array(Array(Self.acts[2...])), "next": "C3"])])

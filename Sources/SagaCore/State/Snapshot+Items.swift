@@ -81,7 +81,7 @@ extension StepState {
   private static let usual: JSONObject = [
     "status": "succeeded", "round": 1, "outcome": "succeeded", "undo": ["count": 0],
   ]
-  /// The members that the first two times, and the other two, stand for.
+  /// The members of the first two times, and of the other two.
   private static let done: Set<String> = ["forward", "startedAt", "endedAt"]
   private static let undone: Set<String> = ["status", "undo", "undoEndedAt", "undoHow"]
   private static let once: JSON = ["count": 1]

@@ -65,21 +65,6 @@ enum BashCompletion {
     if place.takesFile { lines.append("      file=yes") }
     let names = place.options.flatMap { [$0.name, $0.shortName].compactMap { $0 } }.map { "--\($0)" }
     lines.append("      options='\((names + ["--help"]).joined(separator: " "))'")
-    var branches: [String] = []
-    for option in place.options {
-      let pattern = option.names.map { "--\($0)" }.joined(separator: " | ")
-      switch CompletionPlace.value(of: option) {
-      case .words(let words): branches.append("\(pattern)) kind=words values='\(words.joined(separator: " "))' ;;")
-      case .file: branches.append("\(pattern)) kind=file ;;")
-      case .other: branches.append("\(pattern)) kind=other ;;")
-      case nil: break
-      }
-    }
-    if !branches.isEmpty {
-      lines.append("      case $option in")
-      lines += branches.map { "        " + $0 }
-      lines.append("      esac")
-    }
-    return lines + ["      ;;"]
+    return lines + place.optionCases { "'\($0.joined(separator: " "))'" } + ["      ;;"]
   }
 }

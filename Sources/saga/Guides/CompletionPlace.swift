@@ -23,6 +23,22 @@ struct CompletionPlace: Sendable {
     return isFile(name) ? .file : .other
   }
 
+  /// Returns a shell's `case` that sets `kind` and `values` for each option with a value; nothing without such an option.
+  /// - Parameter list: writes words as the shell has a list of them.
+  func optionCases(_ list: ([String]) -> String) -> [String] {
+    let branches = options.compactMap { option -> String? in
+      let pattern = option.names.map { "--\($0)" }.joined(separator: " | ")
+      return switch Self.value(of: option) {
+      case .words(let words): "\(pattern)) kind=words values=\(list(words)) ;;"
+      case .file: "\(pattern)) kind=file ;;"
+      case .other: "\(pattern)) kind=other ;;"
+      case nil: nil
+      }
+    }
+    if branches.isEmpty { return [] }
+    return ["      case $option in"] + branches.map { "        " + $0 } + ["      esac"]
+  }
+
   private static func isFile(_ name: String) -> Bool {
     ["FILE", "DIR", "OUT", "JSON", "PATH", "RULES", "SCHEMA", "DATA", "FOLDER"].contains(name)
   }

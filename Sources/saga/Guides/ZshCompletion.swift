@@ -66,23 +66,7 @@ enum ZshCompletion {
       [option.name, option.shortName].compactMap { $0 }.map { described("--\($0)", option.help) }
     }
     lines.append("      options=(\((names + [described("--help", "show the help")]).joined(separator: " ")))")
-    var branches: [String] = []
-    for option in place.options {
-      let pattern = option.names.map { "--\($0)" }.joined(separator: " | ")
-      switch CompletionPlace.value(of: option) {
-      case .words(let words):
-        branches.append("\(pattern)) kind=words values=(\(words.map(quoted).joined(separator: " "))) ;;")
-      case .file: branches.append("\(pattern)) kind=file ;;")
-      case .other: branches.append("\(pattern)) kind=other ;;")
-      case nil: break
-      }
-    }
-    if !branches.isEmpty {
-      lines.append("      case $option in")
-      lines += branches.map { "        " + $0 }
-      lines.append("      esac")
-    }
-    return lines + ["      ;;"]
+    return lines + place.optionCases { "(\($0.map(quoted).joined(separator: " ")))" } + ["      ;;"]
   }
 
   /// `'--key:the Idempotency-Key'`. A colon in the word itself would end it.

@@ -251,7 +251,7 @@ struct AllPagesTests {
     return all
   }
 
-  /// Starts so many sagas of one step, over 64 connections, and waits until the lists have them.
+  /// Starts `count` sagas of one step, over 64 connections, and waits until the lists have them.
   private func start(_ count: Int, _ site: Site, _ engine: SagaProcess) async throws {
     let workflow: JSON = [
       "name": "tubes", "version": 1, "timeout": "2h", "title": "Tube ${input.n}", "labels": ["rack": "${input.rack}"],

@@ -101,15 +101,9 @@ struct HoldingTests {
 
   @Test("the act with which an operation resumes a saga releases it")
   func releasedWithMany() async throws {
-    let store = MemoryStore(environment: .system)
     let path = try Self.path()
-    var run = try await Run(store, path)
-    _ = try await run.engine.register(Self.waiting, by: "test")
-    let held = try await run.engine.start(StartRequest(workflow: "spec", input: 1, by: "test")).id
-    await run.stop()
-    try Self.die(of: held, path)
-    try Self.die(of: held, path, mode: .alone)
-    run = try await Run(store, path)
+    let (store, held, _) = try await Self.killed(path)
+    let run = try await Run(store, path)
     #expect(run.engine.held.map(\.id) == [held])
     let act = OperatorAct(by: "qa", reason: "the cause is gone")
     _ = try await run.engine.host.operate(held, OperatorRequest(.resume, by: act))
@@ -117,21 +111,29 @@ struct HoldingTests {
     await run.stop()
   }
 
+  /// The store of an engine that died twice while it computed one of two waiting sagas, the second time with nothing beside.
+  private static func killed(
+    _ path: String
+  ) async throws -> (store: MemoryStore, held: UniqueID, other: UniqueID) {
+    let store = MemoryStore(environment: .system)
+    let run = try await Run(store, path)
+    _ = try await run.engine.register(waiting, by: "test")
+    let request = StartRequest(workflow: "spec", input: 1, by: "test")
+    let held = try await run.engine.start(request).id
+    let other = try await run.engine.start(request).id
+    await run.stop()
+    try die(of: held, path)
+    try die(of: held, path, mode: .alone)
+    return (store, held, other)
+  }
+
   static let waiting = Workflow.of(#"{"id": "w", "signal": {"name": "go"}}"#, Workflow.step("b"))
 
   @Test("the next start pauses it before it evaluates anything, others continue, and resume lets it continue")
   func heldAndResumed() async throws {
-    let store = MemoryStore(environment: .system)
     let path = try Self.path()
+    let (store, held, other) = try await Self.killed(path)
     var run = try await Run(store, path)
-    _ = try await run.engine.register(Self.waiting, by: "test")
-    let held = try await run.engine.start(StartRequest(workflow: "spec", input: 1, by: "test")).id
-    let other = try await run.engine.start(StartRequest(workflow: "spec", input: 1, by: "test")).id
-    await run.stop()
-    try Self.die(of: held, path)
-    try Self.die(of: held, path, mode: .alone)
-
-    run = try await Run(store, path)
     #expect(run.engine.held.map(\.id) == [held])
     #expect(run.engine.held.first?.isPaused == true)
     let state = try await run.engine.saga(held).state
