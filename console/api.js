@@ -94,13 +94,22 @@ async function send(method, path, { body, headers = {}, withStatus = false } = {
 export const get = (path) => send("GET", path);
 export const post = (path, body, headers) => send("POST", path, { body, headers });
 
+let session = 0;
+/** Grows when the engine has recognised the caller. A 401 to a question from before that says nothing of now. */
+export const sessionCount = () => session;
+
+function recognised(answer) {
+  me = answer;
+  session += 1;
+}
+
 /** Asks the engine who the caller is. An engine with keys answers 401 before the sign-in. */
 export async function whoAmI() {
-  me = await get("/v1/me");
+  recognised(await get("/v1/me"));
   return me;
 }
 export async function signIn(key) {
-  me = await post("/v1/session", { key });
+  recognised(await post("/v1/session", { key }));
   tellTabs({ kind: "session" });
 }
 /** How people sign in at this engine. */
@@ -109,7 +118,7 @@ export const signInOptions = () => get("/v1/session");
 export const beginSignIn = async () => (await post("/v1/session/provider", {})).location;
 /** Ends it with what the provider has added to the console's address. */
 export async function finishSignIn(code, state) {
-  me = await post("/v1/session/provider/finish", { code, state });
+  recognised(await post("/v1/session/provider/finish", { code, state }));
   tellTabs({ kind: "session" });
 }
 export async function signOut() {

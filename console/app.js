@@ -194,11 +194,13 @@ let isChecking = false;
 addEventListener("saga-signed-out", async () => {
   if (!api.caller() || isChecking) return;
   isChecking = true;
+  const before = api.sessionCount();
   try {
     // A late answer is of the session before.
     await api.whoAmI();
   } catch (error) {
-    if (error.status === 401) signInAgain(afterSignIn);
+    // So is this one, when somebody has signed in meanwhile.
+    if (error.status === 401 && api.sessionCount() === before) signInAgain(afterSignIn);
   } finally {
     isChecking = false;
   }

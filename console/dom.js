@@ -70,8 +70,32 @@ function focusAgain(part, { name, order, path, tag }) {
   part.focus({ preventScroll: true });
 }
 
+// What a person presses is drawn again when they have let go: a press on one element and a release on another are no click.
+const longestPress = 1000;
+let pressed = null;
+let limit = null;
+const drawnLater = new Map();
+
+function letGo() {
+  pressed = null;
+  clearTimeout(limit);
+  const all = [...drawnLater];
+  drawnLater.clear();
+  for (const [place, children] of all) put(place, ...children);
+}
+addEventListener("pointerdown", (event) => {
+  pressed = event.target;
+  clearTimeout(limit);
+  limit = setTimeout(letGo, longestPress);
+}, true);
+// The click comes first, and what its handler draws is drawn at once.
+addEventListener("click", () => { pressed = null; }, true);
+for (const type of ["pointerup", "pointercancel"]) addEventListener(type, () => setTimeout(letGo), true);
+
 /** Replaces the content of an element, unless it is the same. The keyboard focus stays on the same control. */
 export function put(place, ...children) {
+  if (pressed && place.contains(pressed)) return void drawnLater.set(place, children);
+  drawnLater.delete(place);
   const fresh = document.createElement(place.tagName);
   append(fresh, children);
   if (fresh.querySelector(".placeholder")) knownAt.delete(place);

@@ -325,6 +325,8 @@ export function sagaPage(main, { id, kept }) {
         repeats = new Map(stepsOf(definition).map((step) => [step.id, step.repeats]));
         plan = foldPlan(fresh.steps);
       }
+      // What is above the verbs comes before them: nothing moves under the mouse.
+      if (!saga) await showWaiting();
       saga = fresh;
       line = spans;
       isFresh(main);
@@ -333,7 +335,7 @@ export function sagaPage(main, { id, kept }) {
       showHead();
       readParent();
       showVerbs();
-      showWaiting();
+      if (before) showWaiting();
       showMoment();
       showItems();
       showChart();

@@ -106,8 +106,10 @@ export async function signInAgain(done) {
   if (isOpen) return;
   isOpen = true;
   let ends = () => {};
+  const before = api.sessionCount();
   try {
     const options = await api.signInOptions();
+    if (api.sessionCount() !== before) return;
     await dialog("Sign in again", (close) => {
       // Another tab has signed in, and the page goes on by itself.
       ends = () => close();

@@ -123,13 +123,17 @@ final class ChromiumPage: Sendable {
         return box.width && node.seenAt.looks >= 4 ? place : null;
       })()
       """)
-    for type in ["mousePressed", "mouseReleased"] {
-      try await send(
-        "Input.dispatchMouseEvent",
-        [
-          "type": .string(type), "x": place["x"] ?? 0, "y": place["y"] ?? 0, "button": "left", "clickCount": 1,
-        ])
-    }
+    for type in ["mousePressed", "mouseReleased"] { try await mouse(type, at: place) }
+  }
+
+  /// Presses or releases the left button of the mouse.
+  /// - Parameter place: has `x` and `y`, in pixels of the window.
+  func mouse(_ type: String, at place: JSON) async throws {
+    try await send(
+      "Input.dispatchMouseEvent",
+      [
+        "type": .string(type), "x": place["x"] ?? 0, "y": place["y"] ?? 0, "button": "left", "clickCount": 1,
+      ])
   }
 
   /// Selects an option of a list, by its value.

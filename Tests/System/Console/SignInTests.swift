@@ -86,10 +86,9 @@ struct SignInTests {
     await site.close()
   }
 
-  @Test("A sign-in, the end of a session and a sign-out count for all tabs of a browser, and for their stream")
-  func tabs() async throws {
-    let site = try await Site(.sqlite)
-    let browser = try Chromium()
+  /// Makes a key for anna and one for ben.
+  /// - Returns: what they enter.
+  private func keys(_ site: Site) async throws -> [String] {
     var texts: [String] = []
     for name in ["anna", "ben"] {
       let file = site.folder.appendingPathComponent("\(name).key")
@@ -100,6 +99,14 @@ struct SignInTests {
       #expect(made.status == 0)
       texts.append(try String(contentsOf: file, encoding: .utf8).trimmingCharacters(in: .whitespacesAndNewlines))
     }
+    return texts
+  }
+
+  @Test("A sign-in, the end of a session and a sign-out count for all tabs of a browser, and for their stream")
+  func tabs() async throws {
+    let site = try await Site(.sqlite)
+    let browser = try Chromium()
+    let texts = try await keys(site)
     let engine = try await SagaProcess.listening(
       ["serve", "--store", "memory", "--port", "0", "--keys", "keys.json"], in: site.folder)
     let profile = try await browser.newProfile()
@@ -152,6 +159,62 @@ struct SignInTests {
         (try? await page.run("document.querySelector('main h1')?.textContent ?? ''")) == "Sign in"
       }
     }
+    await browser.quit()
+    #expect(await engine.stop() == 0)
+    await site.close()
+  }
+
+  @Test("A late answer to a question of the session before does not ask for a key again")
+  func lateAnswer() async throws {
+    let site = try await Site(.sqlite)
+    let browser = try Chromium()
+    let texts = try await keys(site)
+    let engine = try await SagaProcess.listening(
+      ["serve", "--store", "memory", "--port", "0", "--keys", "keys.json"], in: site.folder)
+    let page = try await browser.newPage()
+    try await page.open("\(engine.url)/#/workflows")
+    try await page.click("main #key")
+    try await page.type(texts[0])
+    try await page.press("Enter")
+    try await page.waitForText("anna", in: "#user")
+
+    // 1. The session ends. The page has asked who it is, and the answer 401 is on its way.
+    try await page.run(
+      """
+      (() => {
+        const real = window.fetch;
+        const held = new Promise((release) => { window.release = release; });
+        window.fetch = async (path, options) => {
+          const answer = await real(path, options);
+          if (path !== '/v1/me' || answer.status !== 401 || window.isLate) return answer;
+          window.isLate = true;
+          await held;
+          return answer;
+        };
+      })()
+      """)
+    let revoked = try await TestProcess.run(
+      TestProgram.path("saga"), ["key", "revoke", "--keys", "keys.json", String(texts[0].split(separator: "_")[1])],
+      in: site.folder)
+    #expect(revoked.status == 0)
+    try await page.run("import('/console/api.js').then((api) => api.workflows()).catch(() => null)")
+    try await page.wait("window.isLate === true")
+    // 2. A person signs in before it comes.
+    try await page.run("import('/console/api.js').then((api) => api.signIn('\(texts[1])'))")
+    try await page.run(
+      """
+      (async () => {
+        window.dialogs = 0;
+        const real = HTMLDialogElement.prototype.showModal;
+        HTMLDialogElement.prototype.showModal = function () { window.dialogs += 1; return real.call(this); };
+        release();
+        const api = await import('/console/api.js');
+        // Whatever the late answer begins has begun once these are answered.
+        for (let time = 0; time < 3; time += 1) await api.signInOptions();
+      })()
+      """)
+    #expect(try await page.run("dialogs") == 0)
+    #expect(try await page.run("document.querySelector('dialog') === null") == true)
     await browser.quit()
     #expect(await engine.stop() == 0)
     await site.close()
