@@ -70,7 +70,7 @@ function focusAgain(part, { name, order, path, tag }) {
   part.focus({ preventScroll: true });
 }
 
-// What a person presses is drawn again when they have let go: a press on one element and a release on another are no click.
+// What a person presses is drawn again when they have let go. A click needs the press and the release on the same element.
 const longestPress = 1000;
 let pressed = null;
 let limit = null;

@@ -51,6 +51,9 @@ public final class EngineKafka: Sendable {
     }
   }
 
+  /// The longest wait for commands under way when the engine stops. On a slow disk, a thousand may be under way.
+  public static let drainTime = Duration.seconds(25)
+
   /// The event publisher ("the echo").
   public let events: Echo
   private let configuration: Configuration
@@ -91,8 +94,9 @@ public final class EngineKafka: Sendable {
       producer: deadLetterProducer, topic: configuration.deadLetters.name, environment: environment)
     let unframe = configuration.framing?.unframe
     func consumer(_ topic: KafkaTopic, _ handlers: MessageHandlers) throws(KafkaError) -> KafkaConsumer {
-      let reading = KafkaConsumer.Configuration(
+      var reading = KafkaConsumer.Configuration(
         cluster: configuration.cluster, group: "\(configuration.group)-\(topic.name)", topics: [topic.name])
+      reading.drainTime = Self.drainTime
       try reading.check()
       return KafkaConsumer(
         reading, handlers: handlers, deadLetters: letters, environment: environment, log: log)

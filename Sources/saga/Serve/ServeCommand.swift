@@ -367,7 +367,7 @@ struct EngineProcess {
     let isTakenOver = engine.storeHealth.isTakenOver
     if isTakenOver { telling.cancel() }
     let drainTime = isTakenOver ? .seconds(1) : Self.drainTime
-    async let finished: Void? = wire?.takeNoMoreCommands(waiting: drainTime)
+    async let finished: Void? = wire?.takeNoMoreCommands(waiting: isTakenOver ? drainTime : EngineKafka.drainTime)
     await server.shutdown(drain: drainTime)
     await finished
     running.cancel()
