@@ -6,7 +6,7 @@ import { number, plural, shortID, since, time } from "./format.js";
 import { badge, icon } from "./icons.js";
 import { idsOf, knownAs, titleAndID } from "./labels.js";
 import { counted } from "./needs.js";
-import { act, failed, inOrder, verbLabel } from "./verbs.js";
+import { act, failed, verbLabel } from "./verbs.js";
 
 const mostSagas = 20;
 const tones = { stuck: "bad", held: "bad", overdue: "late", paused: "quiet", retrying: "late" };
@@ -23,33 +23,11 @@ const what = ({ step, phase, code }) => [step ? h("strong", phase === "undo" ? "
   code && [" · ", h("code", code)]];
 const whatText = ({ step, phase, code }) => [step && `${phase === "undo" ? "undo of " : ""}${step}`, code].filter(Boolean).join(" · ") || "the saga as a whole";
 
-// The first sagas of the stuck cards. Each is asked once: whether the outcome of its step is unknown, and which verbs it takes.
-const firsts = new Map();
-const sampleKey = ({ id, samples }) => `${id} ${samples[0]?.id}`;
-
-/** Reads what the cards of a page need beside it. A saga that cannot be read now is asked with the next page. */
-export function readOutcomes(page) {
-  const stuck = page.incidents.filter((one) => one.kind === "stuck" && one.samples.length > 0);
-  const shown = new Set(stuck.map(sampleKey));
-  for (const key of [...firsts.keys()]) if (!shown.has(key)) firsts.delete(key);
-  return Promise.all(stuck.filter((one) => !firsts.has(sampleKey(one))).map(async (one) => {
-    try {
-      firsts.set(sampleKey(one), await api.saga(one.samples[0].id));
-    } catch (problem) {
-      if (!(problem instanceof api.Problem)) throw problem;
-    }
-  }));
-}
-
 /** The cards of a page of incidents. `done` is called after an act; `go` shows another page. */
 export const incidentCards = (page, { done, go }) => h("ul.cards", page.incidents.map((one) => card(one, page, done, go)));
 
 function card(incident, page, done, go) {
-  const first = firsts.get(sampleKey(incident));
-  const isUnknown = first?.why.outcome === "unknown";
   const alone = incident.sagas === 1 ? incident.samples[0] : null;
-  // A step with forEach cannot be resolved as a whole, for one.
-  const verbs = alone && first ? incident.verbs.filter((verb) => first.verbs.some((one) => one.verb === verb)) : incident.verbs;
   return h("li.card.incident", { class: `tone-${tones[incident.kind] ?? "quiet"}`, "data-row": incident.id },
     h("div.card-head", h("span.count", counted(incident.sagas, page)), badge(incident.kind),
       h("a.card-link", { href: alone ? `#/saga/${alone.id}` : address(incident), "data-row-link": "" },
@@ -57,8 +35,8 @@ function card(incident, page, done, go) {
         alone && (alone.title ?? alone.key) && [h("span.saga-title", alone.title ?? alone.key), " · "], what(incident)),
       h("span.quiet", incident.workflow), h("span.grow"), h("span.quiet", "since ", begun(incident.since))),
     !(alone?.title ?? alone?.key) && samples(incident),
-    isUnknown && h("p.why", icon("stop"), " ", h("strong", "The outcome is unknown: "), `${incident.step} may have happened. Look at the participant first, then say what you found. `, "A retry is safe only if the participant knows the idempotency key."),
-    api.may("operate") && h("div.actions.left", inOrder(verbs, isUnknown, (verb) => verb).map((verb) => h("button", { type: "button", "data-key": `${verb} ${incident.id}`,
+    incident.outcome === "unknown" && h("p.why", icon("stop"), " ", h("strong", "The outcome is unknown: "), `${incident.step} may have happened. Look at the participant first, then say what you found. `, "A retry is safe only if the participant knows the idempotency key."),
+    api.may("operate") && h("div.actions.left", incident.verbs.map((verb) => h("button", { type: "button", "data-key": `${verb} ${incident.id}`,
       "aria-label": alone ? `${verbLabel(verb)} ${alone.title ?? alone.key ?? shortID(alone.id)}` : `${labelOfMany(verb)} all ${number(incident.sagas)}: ${whatText(incident)}`,
       onclick: () => (alone ? actOnOne(alone.id, verb, done) : actOnAll(incident, verb, go)) },
     alone ? `${verbLabel(verb)} …` : `${labelOfMany(verb)} all ${number(incident.sagas)} …`))),

@@ -3,7 +3,7 @@ import * as api from "./api.js";
 import { codeLink, h, put, say } from "./dom.js";
 import { duration, number, plural, since } from "./format.js";
 import { badge, icon } from "./icons.js";
-import { incidentCards, readOutcomes } from "./incidents.js";
+import { incidentCards } from "./incidents.js";
 import { idsOf } from "./labels.js";
 import { every, gently, listen, whenShown } from "./live.js";
 import { askNeeds, behindNote, counted, isBehind, onNeeds } from "./needs.js";
@@ -36,7 +36,7 @@ export function overview(main, { go }) {
     const { page, problem } = needed;
     if (problem) return failed(needs, problem);
     try {
-      const [{ waiting, running }] = await Promise.all([openOperations(), readOutcomes(page)]);
+      const { waiting, running } = await openOperations();
       seenOperations = operationsKey({ waiting, running });
       put(needs, waiting.length > 0 && waitingList(waiting), summary(page),
         page.incidents.length > 0 && incidentCards(page, { done: askNeeds, go }),

@@ -43,14 +43,8 @@ export const signalBar = (...names) => {
     : `Only for the laboratory role ${roles.join(" or ")}.`;
 };
 
-/**
- * What a person does first. While the outcome is unknown, it is to find out, and to say what was found: a retry comes after it.
- * @param verbOf gives the verb of an option
- */
-export const inOrder = (options, isUnknown, verbOf) => (isUnknown ? [...options].sort((a, b) => (verbOf(b) === "resolve") - (verbOf(a) === "resolve")) : options);
-
 /** What the engine says would help, in its words: a button for each option that the caller may use, with its purpose. */
-export const nextSteps = (saga, definition, done) => inOrder(saga.why.next, saga.why.outcome === "unknown", ({ verb }) => verb)
+export const nextSteps = (saga, definition, done) => saga.why.next
   .filter(({ verb }) => (verb === "signal" ? api.may("signal", saga.workflow) : api.may("operate"))).map((option, index) => {
   const { verb, step, signal: name, outcome, purpose } = option;
   const act_ = () => (verb === "signal" ? sendSignal(saga, name, signalSchema(saga, definition, step, name))

@@ -58,6 +58,8 @@ public struct IncidentsResponse: WireValue {
     /// `forward` or `undo`; nil without a step.
     public let phase: String?
     public let code: String?
+    /// `unknown` if the step may have happened in each of its sagas; nil otherwise.
+    public let outcome: String?
     public let sagas: Int
     public let since: Timestamp
     public let newest: Timestamp
@@ -69,7 +71,8 @@ public struct IncidentsResponse: WireValue {
 
     public init(
       id: String, kind: String, workflow: String, step: String? = nil, phase: String? = nil, code: String? = nil,
-      sagas: Int, since: Timestamp, newest: Timestamp, samples: [Sample], verbs: [String], path: String
+      outcome: String? = nil, sagas: Int, since: Timestamp, newest: Timestamp, samples: [Sample], verbs: [String],
+      path: String
     ) {
       self.id = id
       self.kind = kind
@@ -77,6 +80,7 @@ public struct IncidentsResponse: WireValue {
       self.step = step
       self.phase = phase
       self.code = code
+      self.outcome = outcome
       self.sagas = sagas
       self.since = since
       self.newest = newest
@@ -92,6 +96,7 @@ public struct IncidentsResponse: WireValue {
       step = try members.textIfAny("step")
       phase = try members.textIfAny("phase")
       code = try members.textIfAny("code")
+      outcome = try members.textIfAny("outcome")
       sagas = try members.int("sagas")
       since = try members.time("since")
       newest = try members.time("newest")
@@ -103,8 +108,9 @@ public struct IncidentsResponse: WireValue {
     public var json: JSON {
       .members([
         "id": .string(id), "kind": .string(kind), "workflow": .string(workflow), "step": .text(step),
-        "phase": .text(phase), "code": .text(code), "sagas": .int(sagas), "since": .time(since),
-        "newest": .time(newest), "samples": .list(samples), "verbs": .texts(verbs), "path": .string(path),
+        "phase": .text(phase), "code": .text(code), "outcome": .text(outcome), "sagas": .int(sagas),
+        "since": .time(since), "newest": .time(newest), "samples": .list(samples), "verbs": .texts(verbs),
+        "path": .string(path),
       ])
     }
   }

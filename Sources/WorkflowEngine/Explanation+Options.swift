@@ -13,7 +13,9 @@ extension Explainer {
     }
     var options = blockers.flatMap { blocker in
       let helping = definition.map { Verbs.helping(blocker, among: allowed, in: state, by: $0) } ?? []
-      return helping.flatMap { help($0, at: blocker) }
+      // While the outcome is unknown, a person first finds out and says what they found. A retry comes after it.
+      let first = blocker.outcomeIsUnknown ? helping.filter { $0 == .resolve } : []
+      return (first + helping.filter { !first.contains($0) }).flatMap { help($0, at: blocker) }
     }
     if takes(.resume) { options.append(option(.resume, "Resume the saga.")) }
     let waiting = isStuck || definition == nil ? [] : state.steps.filter { $0.status == .waiting }

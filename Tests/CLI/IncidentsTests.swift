@@ -9,8 +9,8 @@ import Wire
 @Suite("saga incidents", .timeLimit(.minutes(15)), .inTurn)
 struct IncidentsTests {
   private static func incident(
-    _ id: String, _ kind: String, step: String?, phase: String = "forward", code: String?, sagas: Int, since: String,
-    samples: [JSON], verbs: [JSON]
+    _ id: String, _ kind: String, step: String?, phase: String = "forward", code: String?, outcome: String? = nil,
+    sagas: Int, since: String, samples: [JSON], verbs: [JSON]
   ) -> JSON {
     var members: JSONObject = [
       "id": .string(id), "kind": .string(kind), "workflow": "accession-and-storage", "sagas": .int(sagas),
@@ -20,6 +20,7 @@ struct IncidentsTests {
     members["step"] = step.map(JSON.string)
     if step != nil { members["phase"] = .string(phase) }
     members["code"] = code.map(JSON.string)
+    members["outcome"] = outcome.map(JSON.string)
     return .object(members)
   }
 
@@ -49,13 +50,16 @@ struct IncidentsTests {
         since: "2026-03-01T07:47:40.000Z",
         samples: [sample(["title": "TUBE-0001"]), sample(["key": "ORD-2"]), sample()], verbs: ["retry", "resolve"]),
       incident(
+        "stuck-3f3a5c7e9b1d2f40", "stuck", step: "release", code: "http.timeout", outcome: "unknown", sagas: 12,
+        since: "2026-03-01T07:58:00.000Z", samples: [sample(["title": "TUBE-0050"])], verbs: ["resolve", "retry"]),
+      incident(
         "retrying-1f3a5c7e9b1d2f40", "retrying", step: "qualityControlOfTheIncomingMaterial",
         code: "http.serviceUnavailableForALongTime", sagas: 45, since: "2026-03-01T08:15:40.000Z",
         samples: [sample(["title": .string(String(repeating: "a long title ", count: 9))])], verbs: ["run-now"]),
       incident(
         "paused-2f3a5c7e9b1d2f40", "paused", step: nil, code: nil, sagas: 1, since: "2026-03-01T08:15:40.000Z",
         samples: [sample()], verbs: ["resume"]),
-    ], stuck: 37, paused: 1, retrying: 45, lag: 1_204, next: "CURSOR")
+    ], stuck: 49, paused: 1, retrying: 45, lag: 1_204, next: "CURSOR")
 
   @Test("draws each incident, with the command that previews a verb on all its sagas")
   func drawing() async throws {

@@ -189,6 +189,8 @@ struct ExplanationTests {
             + "Check the participant first." : known + "no [http.422]."))
     #expect(offered(why).contains("resolve p didNotHappen") == (outcome == .unknown))
     #expect(offered(why).contains("resolve \(step) happened") && offered(why).last == "abandon")
+    // A person who does not know what happened finds out before anything is tried again.
+    #expect(offered(why).first == (outcome == .unknown ? "resolve p happened" : "retry q"))
   }
 
   @Test("A saga that is stuck at two steps explains the one that is asked for, and names the other")

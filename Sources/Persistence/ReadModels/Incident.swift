@@ -29,16 +29,23 @@ public struct SagaNeed: Sendable, Hashable {
   public var phase: String?
   /// The code of the failure; nil when nothing has failed.
   public var code: String?
+  /// Whether the step may have happened although it failed: a person has to look before it is tried again.
+  public var outcomeIsUnknown: Bool
+  /// Whether one item of the step stops the saga, and not the step as a whole.
+  public var isItem: Bool
   /// When it began.
   public var since: Timestamp
 
   public init(
-    kind: IncidentKind, step: String? = nil, phase: String? = nil, code: String? = nil, since: Timestamp
+    kind: IncidentKind, step: String? = nil, phase: String? = nil, code: String? = nil, outcomeIsUnknown: Bool = false,
+    isItem: Bool = false, since: Timestamp
   ) {
     self.kind = kind
     self.step = step
     self.phase = phase
     self.code = code
+    self.outcomeIsUnknown = outcomeIsUnknown
+    self.isItem = isItem
     self.since = since
   }
 
@@ -54,6 +61,10 @@ public struct IncidentKey: Sendable, Hashable {
   /// `forward` or `undo`.
   public let phase: String?
   public let code: String?
+  /// Whether the step may have happened in each of the sagas.
+  public let outcomeIsUnknown: Bool
+  /// Whether items of the step stop the sagas.
+  public let isItem: Bool
 
   public init(_ need: SagaNeed, workflow: String) {
     kind = need.kind
@@ -61,13 +72,17 @@ public struct IncidentKey: Sendable, Hashable {
     step = need.step
     phase = need.phase
     code = need.code
+    outcomeIsUnknown = need.outcomeIsUnknown
+    isItem = need.isItem
   }
 
   /// The name of the incident, as `stuck-0f3a5c7e9b1d2f40`. The same in every process: the kind, and 16 hexadecimal
   /// digits of a digest of the rest.
   public var id: String {
-    let parts = [workflow, step ?? "", phase ?? "", code ?? ""].joined(separator: "\u{1D}")
-    return "\(kind.rawValue)-\(Digest.hex(Array(parts.utf8)).prefix(16))"
+    var parts = [workflow, step ?? "", phase ?? "", code ?? ""]
+    if outcomeIsUnknown { parts.append("unknown") }
+    if isItem { parts.append("item") }
+    return "\(kind.rawValue)-\(Digest.hex(Array(parts.joined(separator: "\u{1D}").utf8)).prefix(16))"
   }
 
   /// Returns the kind of the incident with this id; nil for a text that is not an id.

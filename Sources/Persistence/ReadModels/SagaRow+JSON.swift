@@ -69,6 +69,8 @@ extension SagaNeed {
     members["step"] = step.map(JSON.string)
     members["phase"] = phase.map(JSON.string)
     members["code"] = code.map(JSON.string)
+    if outcomeIsUnknown { members["outcomeIsUnknown"] = true }
+    if isItem { members["isItem"] = true }
     return .object(members)
   }
 
@@ -78,6 +80,7 @@ extension SagaNeed {
     }
     self.init(
       kind: kind, step: json["step"]?.stringValue, phase: json["phase"]?.stringValue, code: json["code"]?.stringValue,
+      outcomeIsUnknown: json["outcomeIsUnknown"]?.boolValue ?? false, isItem: json["isItem"]?.boolValue ?? false,
       since: Timestamp(milliseconds: Int64(since)))
   }
 }

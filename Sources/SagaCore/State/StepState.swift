@@ -335,6 +335,8 @@ public struct Blocker: Sendable, Hashable {
   public let phase: StepPhase
   public let since: Timestamp
   public let failure: StepFailure
+  /// Whether the step may have happened although it failed. False for an undo.
+  public let outcomeIsUnknown: Bool
 
   init?(_ step: StepState) {
     let isUndo = step.status == .undoFailed
@@ -345,5 +347,6 @@ public struct Blocker: Sendable, Hashable {
     phase = isUndo ? .undo : .forward
     self.since = since
     self.failure = failure
+    outcomeIsUnknown = !isUndo && step.outcome == .unknown
   }
 }

@@ -21,7 +21,8 @@ extension IncidentsResponse.Incident {
     let key = incident.key
     self.init(
       id: key.id, kind: key.kind.rawValue, workflow: key.workflow, step: key.step, phase: key.phase, code: key.code,
-      sagas: incident.sagas, since: incident.since, newest: incident.newest,
+      outcome: key.outcomeIsUnknown ? RoundOutcome.unknown.rawValue : nil, sagas: incident.sagas, since: incident.since,
+      newest: incident.newest,
       samples: incident.samples.map { row in
         .init(
           id: row.id.description, title: row.title, key: row.key, since: row.need(at: now)?.since ?? incident.since)

@@ -6,7 +6,9 @@ extension IncidentKey {
   /// state: the preview of an operation says which do.
   public var verbs: [OperatorVerb.Name] {
     switch kind {
-    case .stuck: [.retry, .resolve]
+    // An operator says of each item what happened, not of the step as a whole.
+    case .stuck where isItem: [.retry]
+    case .stuck: outcomeIsUnknown ? [.resolve, .retry] : [.retry, .resolve]
     // The engine does not read the others, so it takes no verb for them.
     case .held: code == EngineErrorCode.sagaHeld ? [.resume, .cancel] : []
     case .paused: [.resume]

@@ -125,7 +125,7 @@ extension SagaNeed {
   package init(_ blocker: Blocker) {
     self.init(
       kind: .stuck, step: ItemID.step(of: blocker.step), phase: blocker.phase.rawValue, code: blocker.failure.code,
-      since: blocker.since)
+      outcomeIsUnknown: blocker.outcomeIsUnknown, isItem: ItemID(blocker.step) != nil, since: blocker.since)
   }
 
   package init?(late state: SagaState) { self.init(late: state, else: SagaNeed(state)) }

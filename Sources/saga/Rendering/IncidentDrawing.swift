@@ -51,7 +51,11 @@ struct IncidentDrawing {
     let sagas = incident.samples.isEmpty ? "" : ": " + names.joined(separator: ", ")
     let workflow = Layout.printable(incident.workflow)
     lines.append(Layout.clip(Self.indent + workflow + sagas, to: Self.width))
-    if let verb = incident.verbs.first {
+    if incident.outcome != nil, let first = incident.samples.first {
+      // What is done depends on what a person finds, in each saga.
+      lines.append(Self.indent + "It may have happened. Look at the participant first.")
+      lines.append(Self.indent + style.dim("saga why \(Layout.printable(first.id))"))
+    } else if let verb = incident.verbs.first {
       lines.append(Self.indent + style.dim("saga ops preview \(verb) --incident \(incident.id)"))
     } else if let code = incident.code {
       // No verb reaches these sagas: the page of the code says what does.

@@ -156,6 +156,7 @@ struct IncidentTests {
     var others: Set<String> = [key.id]
     for change: (inout SagaNeed) -> Void in [
       { $0.kind = .overdue }, { $0.step = "other" }, { $0.step = nil }, { $0.phase = "forward" }, { $0.code = nil },
+      { $0.outcomeIsUnknown = true }, { $0.isItem = true },
     ] {
       var other = need
       change(&other)

@@ -38,6 +38,23 @@ struct SagaNeedTests {
     #expect(row.incident(at: saga.now + .seconds(1_000_000))?.kind == .stuck)
   }
 
+  @Test("A step that may have happened is another incident than one that was refused, and is resolved first")
+  func unknownOutcome() throws {
+    let pivot = Saga.http("p", #""pivot": true, "retry": {"maxAttempts": 1}"#)
+    var lost = try start(pivot)
+    try lost.lose("p")
+    let unknown = try #require(try row(lost).need)
+    #expect(unknown.kind == .stuck && unknown.outcomeIsUnknown && !unknown.isItem)
+    #expect(IncidentKey(unknown, workflow: "w").verbs == [.resolve, .retry])
+    var known = unknown
+    known.outcomeIsUnknown = false
+    #expect(IncidentKey(known, workflow: "w").verbs == [.retry, .resolve])
+    #expect(IncidentKey(known, workflow: "w").id != IncidentKey(unknown, workflow: "w").id)
+    var item = known
+    item.isItem = true
+    #expect(IncidentKey(item, workflow: "w").verbs == [.retry], "items are resolved one by one")
+  }
+
   @Test("Of two blockers, the one that came first decides, and a stuck saga that is paused is stuck")
   func firstBlocker() throws {
     let stuck = #""dependsOn": [], "onFailure": "stuck", "retry": {"maxAttempts": 1}"#

@@ -13,7 +13,7 @@ struct ReadTables: Sendable {
   var all: [String] { [sagas, rows, terms, facets, minutes, durations] }
 
   /// The version of the tables' shape. A file or schema of another shape is dropped and filled again from the events.
-  static let schema: Int64 = 5
+  static let schema: Int64 = 6
 
   /// Returns the SQL of the tables that exist once for all generations.
   static func shared(_ dialect: ReadDialect) -> String {
