@@ -93,17 +93,19 @@ public final class EngineKafka: Sendable {
     let letters = DeadLetters(
       producer: deadLetterProducer, topic: configuration.deadLetters.name, environment: environment)
     let unframe = configuration.framing?.unframe
-    func consumer(_ topic: KafkaTopic, _ handlers: MessageHandlers) throws(KafkaError) -> KafkaConsumer {
+    func consumer(
+      _ topic: KafkaTopic, drainTime: Duration? = nil, _ handlers: MessageHandlers
+    ) throws(KafkaError) -> KafkaConsumer {
       var reading = KafkaConsumer.Configuration(
         cluster: configuration.cluster, group: "\(configuration.group)-\(topic.name)", topics: [topic.name])
-      reading.drainTime = Self.drainTime
+      if let drainTime { reading.drainTime = drainTime }
       try reading.check()
       return KafkaConsumer(
         reading, handlers: handlers, deadLetters: letters, environment: environment, log: log)
     }
     commands = try consumer(
-      configuration.commands, KafkaCommands(engine: engine, unframe: unframe, labRoles: configuration.labRoles).handlers
-    )
+      configuration.commands, drainTime: Self.drainTime,
+      KafkaCommands(engine: engine, unframe: unframe, labRoles: configuration.labRoles).handlers)
     replies = try consumer(
       configuration.replies,
       KafkaReplies(engine: engine, executor: executor, unframe: unframe, log: log).handlers)

@@ -152,14 +152,9 @@ extension API {
 
   /// Held sagas: they wait for an operator because processes died while they computed them.
   private var heldReasons: [Readiness.Reason] {
-    let held = engine.held
-    guard let first = held.first else { return [] }
-    let others = held.count > 1 ? " and \(held.count - 1) more" : ""
-    return [
-      Readiness.Reason(
-        code: EngineErrorCode.sagaHeld,
-        message: "Held back, because a process ended while it computed the saga: \(first.id)\(others).")
-    ]
+    Self.reasons(
+      EngineErrorCode.sagaHeld, "Held back, because a process ended while it computed the saga",
+      engine.held.map(\.id))
   }
 
   /// Lists that lack events for long: sagas run, but counts and incidents are those of an earlier time.
@@ -174,14 +169,16 @@ extension API {
 
   /// Sagas that wait for the key of their sensitive values.
   private var sealReasons: [Readiness.Reason] {
-    let sagas = engine.sagasWithoutKey
+    Self.reasons(
+      EngineErrorCode.sagaSealKeyMissing, "The key of the sensitive values can't be had, so the saga waits",
+      engine.sagasWithoutKey)
+  }
+
+  /// Returns one reason for all these sagas, with the first of them; none without sagas.
+  private static func reasons(_ code: String, _ what: String, _ sagas: [UniqueID]) -> [Readiness.Reason] {
     guard let first = sagas.first else { return [] }
     let others = sagas.count > 1 ? " and \(sagas.count - 1) more" : ""
-    return [
-      Readiness.Reason(
-        code: EngineErrorCode.sagaSealKeyMissing,
-        message: "The key of the sensitive values can't be had, so the saga waits: \(first)\(others).")
-    ]
+    return [Readiness.Reason(code: code, message: "\(what): \(first)\(others).")]
   }
 
   /// The faults of the destinations of notices.

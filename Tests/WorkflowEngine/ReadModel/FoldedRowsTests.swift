@@ -406,9 +406,8 @@ extension FoldedRowsTests {
 }
 
 /// A read store in memory that refuses some rows for their values, as a database does.
-private final class RefusingReadStore: SagaReadStore {
-  let store = MemoryReadStore()
-  let kind = "memory"
+private final class RefusingReadStore: ReadStoreInFront {
+  let store: any SagaReadStore = MemoryReadStore()
   private let refuses: @Sendable (SagaRow) -> Bool
 
   init(_ refuses: @escaping @Sendable (SagaRow) -> Bool) { self.refuses = refuses }
@@ -420,36 +419,11 @@ private final class RefusingReadStore: SagaReadStore {
   func refused(_ changes: [SagaChange], generation: Int) async throws(StoreError) -> [UniqueID: String] {
     Dictionary(uniqueKeysWithValues: changes.map(\.new).filter(refuses).map { ($0.id, "a value is too long") })
   }
-  func generations() async throws(StoreError) -> ReadGenerations { try await store.generations() }
-  func checkpoints(_ generation: Int) async throws(StoreError) -> [Int: ReadCheckpoint] {
-    try await store.checkpoints(generation)
-  }
-  func rows(_ ids: [UniqueID], generation: Int) async throws(StoreError) -> [SagaRow] {
-    try await store.rows(ids, generation: generation)
-  }
-  func currentRows(_ ids: [UniqueID]) async throws(StoreError) -> [SagaRow] { try await store.currentRows(ids) }
-  func list(_ query: SagaQuery, after: SagaCursor?, limit: Int) async throws(StoreError) -> SagaRows {
-    try await store.list(query, after: after, limit: limit)
-  }
-  func facets(_ query: SagaQuery) async throws(StoreError) -> SagaFacets { try await store.facets(query) }
-  func incidents(
-    _ query: IncidentQuery, after: IncidentCursor?, limit: Int
-  ) async throws(StoreError) -> SagaIncidents { try await store.incidents(query, after: after, limit: limit) }
-  func minutes(workflow: String, _ range: MomentRange) async throws(StoreError) -> [StepMinute] {
-    try await store.minutes(workflow: workflow, range)
-  }
-  func beginGeneration() async throws(StoreError) -> Int { try await store.beginGeneration() }
-  func makeCurrent(_ generation: Int, evenIfBehind: Bool) async throws(StoreError) -> Bool {
-    try await store.makeCurrent(generation, evenIfBehind: evenIfBehind)
-  }
-  func dropOldGenerations() async throws(StoreError) { try await store.dropOldGenerations() }
-  func close() async { await store.close() }
 }
 
 /// A read store in memory of which every third write fails, by turns before and after it has written.
-private final class FailingReadStore: SagaReadStore {
-  let store = MemoryReadStore()
-  let kind = "memory"
+private final class FailingReadStore: ReadStoreInFront {
+  let store: any SagaReadStore = MemoryReadStore()
   private let every: Int
   private let count = Atomic<Int>(0)
   var failures: Int { count.load(ordering: .relaxed) / every }
@@ -463,31 +437,7 @@ private final class FailingReadStore: SagaReadStore {
     try await store.apply(batch)
     if fails { throw .unavailable("after") }
   }
-  func generations() async throws(StoreError) -> ReadGenerations { try await store.generations() }
-  func checkpoints(_ generation: Int) async throws(StoreError) -> [Int: ReadCheckpoint] {
-    try await store.checkpoints(generation)
-  }
-  func rows(_ ids: [UniqueID], generation: Int) async throws(StoreError) -> [SagaRow] {
-    try await store.rows(ids, generation: generation)
-  }
-  func currentRows(_ ids: [UniqueID]) async throws(StoreError) -> [SagaRow] { try await store.currentRows(ids) }
   func refused(_ changes: [SagaChange], generation: Int) async throws(StoreError) -> [UniqueID: String] { [:] }
-  func dropOldGenerations() async throws(StoreError) { try await store.dropOldGenerations() }
-  func list(_ query: SagaQuery, after: SagaCursor?, limit: Int) async throws(StoreError) -> SagaRows {
-    try await store.list(query, after: after, limit: limit)
-  }
-  func facets(_ query: SagaQuery) async throws(StoreError) -> SagaFacets { try await store.facets(query) }
-  func incidents(
-    _ query: IncidentQuery, after: IncidentCursor?, limit: Int
-  ) async throws(StoreError) -> SagaIncidents { try await store.incidents(query, after: after, limit: limit) }
-  func minutes(workflow: String, _ range: MomentRange) async throws(StoreError) -> [StepMinute] {
-    try await store.minutes(workflow: workflow, range)
-  }
-  func beginGeneration() async throws(StoreError) -> Int { try await store.beginGeneration() }
-  func makeCurrent(_ generation: Int, evenIfBehind: Bool) async throws(StoreError) -> Bool {
-    try await store.makeCurrent(generation, evenIfBehind: evenIfBehind)
-  }
-  func close() async { await store.close() }
 }
 
 private final class Flag: Sendable {
